@@ -56,6 +56,9 @@ class RunStatus(JobStatus):
     seeds: list[dict[str, Any]] = field(default_factory=list)
     started: float | None = None
     trainable: int | None = None
+    processor_seconds: float | None = None  # of all threads; None: an earlier version's run
+    peak_memory: int | None = None  # bytes of its process
+    peak_device_memory: int | None = None  # bytes on the GPU, where one was used
 
     @property
     def step(self) -> int:
@@ -301,6 +304,7 @@ class RunStore:
 
 TABLE_COLUMNS = [
     *("run", "base", "task", "method", "seed", "trainable", "seconds"),
+    *("processor_seconds", "peak_memory"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
 
@@ -340,6 +344,8 @@ def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
         "method": spec.method,
         "trainable": status.trainable,
         "seconds": status.seconds,
+        "processor_seconds": status.processor_seconds,
+        "peak_memory": status.peak_memory,
         "shots": spec.training.shots,
         "steps": spec.training.steps,
         "vertices": spec.population.vertices,

@@ -99,7 +99,18 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
         error_id="",
         seeds=[seed for state in states for seed in state.seeds],
         trainable=states[0].trainable,
+        processor_seconds=_total(state.processor_seconds for state in states),
+        peak_memory=max((s.peak_memory for s in states if s.peak_memory), default=None),
+        peak_device_memory=max(
+            (s.peak_device_memory for s in states if s.peak_device_memory), default=None
+        ),
     )
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    """Return the sum; None if a part does not know."""
+    known = list(values)
+    return None if None in known else sum(value or 0.0 for value in known)
 
 
 def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:

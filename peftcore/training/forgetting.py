@@ -26,7 +26,6 @@ from peftcore.system import atomic_files
 from peftcore.training import general_text, planning, text_likelihood
 from peftcore.training.general_text import GeneralText
 
-TEXTS, PAIRS = 64, 64  # the error of a rise of loss is a few hundredths then; see BENCHMARKS
 DIGITS = 5  # of a loss that is kept
 
 
@@ -57,7 +56,7 @@ def measure(
     base, began = adapted.base, time.monotonic()
     if reason := reason_without(base):
         raise BadInput(reason)
-    text = general_text.choose_general_text(base.name, TEXTS, PAIRS)
+    text = general_text.choose_general_text(base.name)
     room = planning.prompt_length(spec, base)
     before = _base_losses(base, text, room, stop)
     after = _losses(adapted, text, room, stop)

@@ -25,6 +25,8 @@ from peftcore.models import catalog
 SPLITS = ("test", "validation", "train")
 TEXT_SOURCE = "glue_qnli"
 TEXT_TITLE = "Wikipedia (QNLI, test)"
+PASSAGES, SENTENCES = 64, 32  # texts that forgetting is measured on; a sentence is twice as long
+PAIRS = 64
 
 
 @dataclass(frozen=True)
@@ -52,29 +54,31 @@ class GeneralText:
         return hashlib.sha256(json.dumps(asdict(self)).encode()).hexdigest()[:12]
 
 
-def choose_general_text(base: str, texts: int, pairs: int) -> GeneralText:
-    """Choose what a base knew before: so many texts, and about so many pairs.
+def choose_general_text(base: str) -> GeneralText:
+    """Choose what a base knew before: some 900 words of text, and 64 to 67 pairs.
 
     Embedded bases know Miniworld; others get sentences that people wrote and BLiMP, or Miniworld
     for whatever the data directory lacks, since every machine has it.
     """
     embedded = catalog.base_folders().get(base, Path()).parent == paths.ASSETS / "models"
-    minimal = None if embedded else blimp_pairs(max(1, round(pairs / 67)))  # 67 paradigms
+    minimal = None if embedded else blimp_pairs(1)  # 67 paradigms
     if embedded or not sources.is_available(TEXT_SOURCE):
-        return GeneralText(*_miniworld_texts(texts), minimal or _miniworld_pairs(pairs))
-    return GeneralText(TEXT_TITLE, load_texts(texts), minimal or _miniworld_pairs(pairs))
+        title, texts = "Miniworld, clauses left out of pretraining", _miniworld_passages()
+    else:
+        title, texts = TEXT_TITLE, load_texts(SENTENCES)
+    return GeneralText(title, texts, minimal or _miniworld_pairs())
 
 
-def _miniworld_texts(count: int) -> tuple[str, list[str]]:
+def _miniworld_passages() -> list[str]:
     from peftcore.tasks.miniworld import held_out
 
-    return "Miniworld, clauses left out of pretraining", held_out.sample_passages(count)
+    return held_out.sample_passages(PASSAGES)
 
 
-def _miniworld_pairs(count: int) -> SentencePairs:
+def _miniworld_pairs() -> SentencePairs:
     from peftcore.tasks.miniworld import held_out
 
-    chosen = held_out.sample_minimal_pairs(count)
+    chosen = held_out.sample_minimal_pairs(PAIRS)
     return SentencePairs(
         "Miniworld minimal pairs",
         "minimal pairs",

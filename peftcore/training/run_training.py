@@ -10,6 +10,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,7 @@ import pandas as pd
 from peftcore import tasks
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
+from peftcore.system.usage import UsageMeter
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
 
@@ -47,7 +49,7 @@ def execute_run(
     from peftcore.models.base_model import load
     from peftcore.training.trainer import TrainingStopped
 
-    spec = run.spec
+    spec, meter = run.spec, UsageMeter(device)
     run.write_status(
         state="running", phase="training", of=spec.training.steps, message="Loading the base model"
     )
@@ -76,13 +78,13 @@ def execute_run(
         save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
         message = f"Cancelled at step {trainer.step}; what was learnt is kept"
-        return _write_end(run, trainer, "cancelled", message)
+        return _write_end(run, trainer, meter, "cancelled", message)
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
     notes = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
     if trainer.seeds_per_pass < planned:
         notes.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
-    return _write_end(run, trainer, "done", "; ".join(notes))
+    return _write_end(run, trainer, meter, "done", "; ".join(notes))
 
 
 def _build_trainer(run: Run, task: Task, base: BaseModel) -> Trainer:
@@ -118,8 +120,15 @@ def _handle_progress(
     report(progress)
 
 
-def _write_end(run: Run, trainer: Trainer, state: str, message: str) -> RunStatus:
+def _write_end(
+    run: Run, trainer: Trainer, meter: UsageMeter, state: str, message: str
+) -> RunStatus:
+    before = run.stored_status()  # what it took before it was resumed
+    usage = meter.read().added(
+        before.processor_seconds, before.peak_memory, before.peak_device_memory
+    )
     return run.write_status(
+        **asdict(usage),
         state=state,
         done=trainer.step,
         seconds=trainer.seconds,

@@ -32,8 +32,8 @@ def change(adapted):
 def test_an_adapter_that_changes_nothing_forgets_nothing(base):
     spec = small(base, "lora")
     found = forgetting.measure(spec, adapted_for(spec))
-    assert len(found.base_loss) == forgetting.TEXTS
-    assert len(found.base_right) == forgetting.PAIRS
+    assert len(found.base_loss) == general_text.PASSAGES
+    assert len(found.base_right) == general_text.PAIRS
     assert np.mean(found.base_right) > 0.9  # the base knows its own world
     values = found.seed_values()
     assert values[kept.LOSS] == pytest.approx([0, 0], abs=1e-5)
@@ -46,7 +46,8 @@ def test_every_seed_forgets_by_itself_and_the_loss_is_that_of_the_texts():
     change(adapted)
     found = forgetting.measure(spec, adapted)
     assert min(found.seed_values()[kept.LOSS]) > 0.1
-    text = general_text.choose_general_text("tiny-gpt", 3, 4)
+    text = general_text.choose_general_text("tiny-gpt")
+    text = dataclasses.replace(text, texts=text.texts[:3])
     alone = unadapted_model(adapted.base)
     short = forgetting._losses(alone, text, 0, lambda: False)
     assert short.loss[0] == pytest.approx(found.base_loss[:3], abs=1e-4)
