@@ -20,7 +20,7 @@ FORGET_PEAK = "5"  # what clear_refs takes for it, see proc(5)
 
 @dataclass(frozen=True)
 class Usage:
-    """Seconds of processor time of all threads, and the most bytes that were held at once."""
+    """Seconds of processor time of all threads, and the most bytes that were used at once."""
 
     processor_seconds: float
     peak_memory: int
@@ -61,7 +61,7 @@ class UsageMeter:
 
 
 def peak_memory() -> int:
-    """Return the most bytes of memory that this process held, since it was made to forget."""
+    """Return the most bytes of memory that this process used at once since a meter began."""
     with contextlib.suppress(OSError, ValueError, IndexError):
         lines = STATUS.read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:")) * 1024

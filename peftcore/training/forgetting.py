@@ -38,7 +38,7 @@ class TextLosses:
 
 
 def reason_without(base: BaseModel) -> str:
-    """Return why nothing can be said of what runs on a base forgot; empty if it can."""
+    """Return why runs on a base have no text that they could forget; empty if they have."""
     if base.kind == "encoder":
         return f"{base.name} reads but does not write, so there is no text that it could forget"
     if getattr(base.model.config, "draws", ""):

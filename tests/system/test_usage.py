@@ -13,18 +13,18 @@ MEBIBYTE = 2**20
 def test_memory_that_was_held_for_a_moment_counts():
     before = UsageMeter().read().peak_memory
     meter = UsageMeter()
-    held = bytearray(120 * MEBIBYTE)
-    held[::4096] = b"x" * len(held[::4096])  # touched, or it is only promised
-    del held
+    block = bytearray(120 * MEBIBYTE)
+    block[::4096] = b"x" * len(block[::4096])  # touched, or it is only promised
+    del block
     assert meter.read().peak_memory > before + 60 * MEBIBYTE
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems do not forget a peak")
 def test_earlier_work_is_forgotten():
-    held = bytearray(120 * MEBIBYTE)
-    held[::4096] = b"x" * len(held[::4096])
+    block = bytearray(120 * MEBIBYTE)
+    block[::4096] = b"x" * len(block[::4096])
     high = usage.peak_memory()
-    del held
+    del block
     assert UsageMeter().read().peak_memory < high - 60 * MEBIBYTE
 
 
