@@ -157,13 +157,11 @@ def _join_adapters(
 
 
 def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
-    """Copy each shard's tensors to its seeds; what all share comes from the first."""
+    """Copy each shard's tensors to its seeds."""
     first_seed = 0
     for part in shards:
         for name, tensor in whole.tensors.items():
             tensor.data[first_seed : first_seed + part.seeds].copy_(part.tensors[name].detach())
-        if first_seed == 0:
-            whole.head_stats = {name: tensor.clone() for name, tensor in part.head_stats.items()}
         first_seed += part.seeds
 
 

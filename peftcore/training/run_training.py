@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore import tasks
+from peftcore.adapters.base import HEAD_STATS
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
 from peftcore.system.usage import UsageMeter
@@ -194,8 +195,8 @@ def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> 
         source_tensors = dict(source_model.adapter.effective_tensors(source_model.tensors))
         source_tensors |= {
             name: source_model.tensors[name]
-            for name in ("head", "head_bias")
-            if source_model.labels
+            for name in source_model.tensors
+            if name.startswith("head")
         }
     seed_indices = [i % source_model.seeds for i in range(adapted.seeds)]
     matching = [
@@ -203,15 +204,15 @@ def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> 
         for name, t in adapted.tensors.items()
         if name in source_tensors and source_tensors[name].shape[1:] == t.shape[1:]
     ]
-    if not set(matching) - {"head", "head_bias"} and adapted.adapter.tensors:
+    if "head" not in matching:  # what standardises a head means nothing without it
+        matching = [name for name in matching if name not in HEAD_STATS]
+    if not any(not name.startswith("head") for name in matching) and adapted.adapter.tensors:
         raise BadInput(
             f"run {source.id} ({source.spec.method}) has no values that fit "
             f"{adapted.adapter.title} with these settings: length or rank and vertices must agree"
         )
     for name in matching:
         adapted.tensors[name].data.copy_(source_tensors[name].detach()[seed_indices])
-    if source_model.labels == adapted.labels and source_model.pairs == adapted.pairs:
-        adapted.head_stats = {name: t.clone() for name, t in source_model.head_stats.items()}
 
 
 def _answer_test_examples(
