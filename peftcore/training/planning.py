@@ -136,7 +136,7 @@ def _with_defaults(settings: S, *names: str) -> S:
 
 
 def _with_standardisation(training: Training, kind: str) -> Training:
-    """Let an encoder's head be standardised on its seed's examples, unless it is said otherwise.
+    """Let an encoder's head be standardised on its seed's examples, unless the split is asked for.
 
     The default of the field stands for runs of versions that knew nothing else; they keep their ids
     and train again to what they were. Other kinds of bases have no head.
