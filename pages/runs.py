@@ -5,7 +5,7 @@ import json
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.training import export_panel, run_panel
+from app.training import export_panel, forgetting_panel, run_panel
 from app.training.specs_from_form import training_command
 from app.ui import pickers, widgets
 
@@ -23,6 +23,8 @@ if not runs:
 run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
 run_panel.show_run(run)
 run_panel.show_results(run)
+forgetting_panel.show_forgetting(run)
+run_panel.show_files(run)
 export_panel.export_section(run)
 widgets.page_link("compare", "Compare runs of this task", runs=run.id)
 with st.expander("What decides this result", icon=":material/tune:"):

@@ -50,7 +50,7 @@ with second:
 with third:
     steps = forms.field_widget(Training, "steps", form_key, value=size.values["steps"])
 with st.expander("Training, population and evaluation", icon=":material/tune:"):
-    skipped_fields = {"shots", "steps", "learning_rate"}
+    skipped_fields = {"shots", "steps", "learning_rate", "standardise"}
     training = forms.settings_form(
         Training,
         f"{form_key}.training",

@@ -224,9 +224,9 @@ def base_answer(name: str, text: str) -> str:
 @st.cache_resource(max_entries=2, show_spinner=False)
 def untouched_model(base_name: str) -> AdaptedModel:
     """A base without an adapter, to be recorded like one with it."""
-    from peftcore.labs.attention import capture
+    from peftcore.adapters.no_adapter import unadapted_model
 
-    return capture.unadapted_model(base_model(base_name))
+    return unadapted_model(base_model(base_name))
 
 
 def adapted_or_untouched(run: Run | None, base_name: str) -> AdaptedModel:

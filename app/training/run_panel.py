@@ -98,6 +98,12 @@ def _show_state(run: Run, status: RunStatus) -> None:
         "Time worked": widgets.format_duration(status.seconds),
         "Time left": _time_left(status),
     }
+    if status.processor_seconds is not None:
+        facts["Processor time"] = widgets.format_duration(status.processor_seconds)
+    if status.peak_memory is not None:
+        facts["Peak memory"] = widgets.format_bytes(status.peak_memory)
+    if status.peak_device_memory is not None:
+        facts["Peak memory of the GPU"] = widgets.format_bytes(status.peak_device_memory)
     with st.container(horizontal=True, gap="large"):
         for name, value in facts.items():
             st.metric(name, value, width="content")
@@ -219,10 +225,14 @@ def mean_table(estimates: Mapping[str, Estimate]) -> pd.DataFrame:
 
 
 def show_results(run: Run) -> None:
-    """Scores of a finished run, and its files to take away."""
+    """Scores of a finished run."""
     if run.scores():
         st.header("Scores", anchor=False)
         _show_scores(run)
+
+
+def show_files(run: Run) -> None:
+    """Files of a run to take away, and the button that deletes it."""
     st.header("Export", anchor=False)
     with st.container(horizontal=True):
         answers = run.answers()

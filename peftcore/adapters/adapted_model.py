@@ -7,7 +7,7 @@ tensor, and the hooks live on the copy.
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
 from peftcore.adapters import lower_layers
-from peftcore.adapters.base import Adapter
+from peftcore.adapters.base import HEAD_STATS, Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
 from peftcore.adapters.module_hooks import add_output_hook
@@ -26,6 +26,8 @@ from peftcore.models.batching import IGNORE_INDEX, Batch
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
+
+MIN_SCALE = 1e-3  # of a feature that hardly varies
 
 
 def shared_copy(model: nn.Module) -> nn.Module:
@@ -70,8 +72,8 @@ class AdaptedModel:
 
     `tensors` holds what each member has of its own, (s, v, …): the adapter's tensors and, for
     encoders, "head" (s, v, width, labels) and "head_bias" (s, v, 1, labels). All are trained but
-    those the adapter names as untrained. `head_stats` is saved with them and shared by all members:
-    mean and scale (width,) that standardise the head's input.
+    those the adapter names as untrained, and "head_mean" and "head_scale" (s, 1, 1, width), which
+    standardise the head's input and which a seed's vertices share.
     """
 
     def __init__(
@@ -86,12 +88,12 @@ class AdaptedModel:
         self.seeds, self.vertices = len(initializer.seeds), initializer.vertices
         self.tensors = dict(adapter.tensors)
         self.tensors_are_effective = False
-        self.head_stats: dict[str, Tensor] = {}
         if labels:
             width = 1 if pairs and base.is_sentence_encoder else base.structure.width
             self.tensors["head"] = initializer.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = initializer.constant(1, labels, value=0.0)
-            self.head_stats = {"head_mean": torch.zeros(width), "head_scale": torch.ones(width)}
+            self.tensors["head_mean"] = torch.zeros(self.seeds, 1, 1, width)
+            self.tensors["head_scale"] = torch.ones(self.seeds, 1, 1, width)
         for tensor in self.trainable_tensors.values():
             tensor.requires_grad_()
         self.model: Any = shared_copy(base.model)
@@ -107,7 +109,7 @@ class AdaptedModel:
     @property
     def trainable_tensors(self) -> dict[str, Tensor]:
         """Tensors that are trained, by name, each (s, v, …)."""
-        fixed = self.adapter.untrained_names()
+        fixed = {*self.adapter.untrained_names(), *HEAD_STATS}
         return {name: tensor for name, tensor in self.tensors.items() if name not in fixed}
 
     @property
@@ -123,8 +125,7 @@ class AdaptedModel:
     def with_tensors(self, effective: Mapping[str, Tensor]) -> AdaptedModel:
         """Return this model with other effective tensors (s, v, …) as its members.
 
-        Base, hooks and head statistics are shared; `effective_tensors` returns the values
-        unchanged.
+        Base and hooks are shared; `effective_tensors` returns the values unchanged.
         """
         other = copy.copy(self)
         other.tensors, other.tensors_are_effective = dict(effective), True
@@ -140,18 +141,29 @@ class AdaptedModel:
         trainable = self.trainable_tensors.keys()
         for name, tensor in self.tensors.items():
             self.tensors[name] = tensor.detach().to(device).requires_grad_(name in trainable)
-        self.head_stats = {name: tensor.to(device) for name, tensor in self.head_stats.items()}
         return self
 
     @torch.no_grad()
-    def fit_head_stats(self, batch: Batch) -> None:
-        """Set `head_stats` from the untouched base's states of these examples."""
-        model_inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-        if batch.token_type_ids is not None:
-            model_inputs["token_type_ids"] = batch.token_type_ids
-        states = self.base.model(**model_inputs).last_hidden_state
-        read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs)
-        self.head_stats = {"head_mean": read.mean(0), "head_scale": read.std(0).clamp(min=1e-3)}
+    def fit_head_stats(self, batches: Sequence[Batch]) -> None:
+        """Standardise each seed's head on the untouched base's states of its own examples.
+
+        batches: one for each seed. A single example has no spread; its features count as they are.
+        """
+        reads: dict[int, Tensor] = {}  # seeds may share a batch, which is passed once
+        for batch in batches:
+            if id(batch) in reads:
+                continue
+            model_inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
+            if batch.token_type_ids is not None:
+                model_inputs["token_type_ids"] = batch.token_type_ids
+            states = self.base.model(**model_inputs).last_hidden_state
+            pooled = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs)
+            reads[id(batch)] = pooled
+        for seed, batch in enumerate(batches):
+            read = reads[id(batch)]
+            self.tensors["head_mean"][seed, 0, 0] = read.mean(0)
+            if len(read) > 1:
+                self.tensors["head_scale"][seed, 0, 0] = read.std(0).clamp(min=MIN_SCALE)
 
     def centroid(self, seeds: int | None = None) -> Tensor:
         """Return the coordinates (s, 1, v) of the middle of every seed's simplex."""
@@ -161,7 +173,9 @@ class AdaptedModel:
         """Return the tensors (s, v, …) that are mixed: the adapter's and the head's."""
         if self.tensors_are_effective:
             return dict(tensors)
-        heads = {name: tensors[name] for name in ("head", "head_bias") if name in tensors}
+        heads = {
+            name: tensors[name] for name in ("head", "head_bias", *HEAD_STATS) if name in tensors
+        }
         return {**self.adapter.effective_tensors(tensors), **heads}
 
     @contextmanager
@@ -282,7 +296,8 @@ class AdaptedModel:
             extra = states.shape[1] - batch.input_ids.shape[1]
             states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
             read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs).float()
-            read = (read - self.head_stats["head_mean"]) / self.head_stats["head_scale"]
+            mean, scale = (mix(name, len(read))[:, 0] for name in HEAD_STATS)
+            read = (read - mean) / scale
             return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
         logits: Tensor = outputs.logits
         return logits

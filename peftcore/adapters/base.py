@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.mixing import MemberMixture
     from peftcore.models.base_model import BaseModel
 
+HEAD_STATS = ("head_mean", "head_scale")  # tensors that standardise what a head reads, untrained
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
 Injection = Literal["prompt", "prefix", "output"]
 INJECTIONS: dict[str, Injection] = {  # overridden function → what a method injects by it

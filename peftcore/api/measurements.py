@@ -32,16 +32,16 @@ MAX_ANSWER_TOKENS = 48  # of the answer a decoder reads while its attention is r
 
 def adapted_of(subject: Subject) -> AdaptedModel:
     """The model meant: a result, a run by its id, or an untouched base, itself or by its name."""
-    from peftcore.labs.attention import capture
+    from peftcore.adapters.no_adapter import unadapted_model
     from peftcore.models.base_model import BaseModel, load
 
     if isinstance(subject, str):
         if subject in catalog.base_names() or not RUN_ID.fullmatch(subject):
-            return capture.unadapted_model(load(subject))
+            return unadapted_model(load(subject))
         return TrainedAdapter(RunStore().open(subject)).adapted
     if isinstance(subject, TrainedAdapter):
         return subject.adapted
-    return capture.unadapted_model(subject) if isinstance(subject, BaseModel) else subject
+    return unadapted_model(subject) if isinstance(subject, BaseModel) else subject
 
 
 def load_pair(subject: Subject, against: Subject | None) -> tuple[AdaptedModel, AdaptedModel]:

@@ -11,9 +11,9 @@ import typer
 
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.errors import unknown_name
+from peftcore.errors import BadInput, unknown_name
 from peftcore.exchange import bundle as bundles
-from peftcore.exchange import folders
+from peftcore.exchange import folders, trackers
 from peftcore.exchange import reproduce as reproduction
 from peftcore.runs.store import RunStore
 from peftcore.system import printing
@@ -26,9 +26,23 @@ Folder = Annotated[Path, typer.Argument(metavar="FOLDER", help="Folder of the pe
 @app.command("export")
 def export_run(
     run: RunId,
-    out: Annotated[Path, typer.Option(help="New folder to write.")],
-    to: Annotated[str, typer.Option(help="peft, or merged: the base with changed weights.")],
-    seed: Annotated[int | None, typer.Option(help="Seed to export; otherwise the first.")] = None,
+    to: Annotated[
+        str,
+        typer.Option(
+            help="peft, or merged: the base with changed weights; or a tracker that is installed: "
+            f"{', '.join(trackers.WRITERS)}."
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="New folder to write, for peft and merged.")
+    ] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(help="Seed to export; otherwise the first, in a tracker all of them."),
+    ] = None,
+    project: Annotated[
+        str, typer.Option(help=f"Project of the tracker; otherwise {trackers.PROJECT}.")
+    ] = "",
     moved_positions: Annotated[
         bool,
         typer.Option(
@@ -38,10 +52,23 @@ def export_run(
     ] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Write what one seed of a run learnt for other programs; of a simplex, the centroid."""
-    if to not in FORMATS:
-        raise unknown_name("format", to, FORMATS)
+    """Write what one seed of a run learnt for other programs; of a simplex, the centroid.
+
+    To a tracker go spec, losses, scores and the adapter, each seed as a run of its own.
+    """
+    if to not in (*FORMATS, *trackers.WRITERS):
+        raise unknown_name("format", to, (*FORMATS, *trackers.WRITERS))
     opened_run = RunStore().open(run)
+    if to in trackers.WRITERS:
+        names = trackers.export_to_tracker(
+            opened_run, to, project, None if seed is None else [seed]
+        )
+        where = {"run": run, "tracker": to, "project": project or trackers.PROJECT, "runs": names}
+        say = f"run {run} is in {to}, project {where['project']}: {', '.join(names)}"
+        printing.print_result(where, as_json, lambda: iter([say]))
+        return
+    if out is None:
+        raise BadInput(f"name the new folder for {to}: --out FOLDER")
     number = opened_run.spec.population.first_seed if seed is None else seed
     if to == "peft":
         notes = folders.export_peft(opened_run, number, out, moved_positions=moved_positions)

@@ -3,7 +3,7 @@
 | member | holds |
 | --- | --- |
 | bundle.json | what is inside: runs, bases, tasks, seeds, versions, hashes |
-| runs/ID/ | spec, status, history, scores, manifest and adapter as they are in the run's folder |
+| runs/ID/ | spec, status, history, scores, manifest, adapter and what it forgot, as in the run |
 | runs/ID/tables/ | what the figures show, as CSV: scores, learning curves, right and wrong |
 | tables/ | all runs side by side: every score, and mean with 95 % interval |
 | SHA256SUMS | a hash of every member |
@@ -23,12 +23,16 @@ from pathlib import Path
 from typing import Any
 
 from peftcore.errors import BadInput
+from peftcore.runs import forgetting
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 from peftcore.system.zip_files import zip_bytes
 
 FORMAT = "peftcore-bundle-1"
-RUN_FILES = ("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors")
+RUN_FILES = (
+    *("spec.json", "history.jsonl", "scores.json", "manifest.json", "adapter.safetensors"),
+    forgetting.FILE,
+)
 ANSWERS_FILE = "answers.parquet"
 TABLES = ("scores", "learning", "outcomes")
 MEMBER_PATTERN = re.compile(

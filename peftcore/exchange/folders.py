@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from peftcore import tasks
-from peftcore.adapters.base import METHODS
+from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.errors import BadInput, unknown_name
 from peftcore.exchange import merge, peft_export, peft_import
 from peftcore.models import plain_text
@@ -141,9 +141,9 @@ def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note:
 
     if not adapted.labels:
         return []
-    tensors = {n: adapted.tensors[n][index].detach().mean(0) for n in ("head", "head_bias")}
-    tensors["head_bias"] = tensors["head_bias"][0]
-    tensors |= adapted.head_stats
+    names = ("head", "head_bias", *HEAD_STATS)
+    tensors = {name: adapted.tensors[name][index].detach().mean(0) for name in names}
+    tensors |= {name: tensors[name][0] for name in names[1:]}  # rows of one
     ready = {name: tensor.cpu().contiguous().clone() for name, tensor in tensors.items()}
     labels = json.dumps(list(tasks.find_task(run.spec.task).labels))
     save_file(ready, folder / HEAD, metadata={"peftcore": note, "labels": labels})
@@ -259,15 +259,11 @@ def _copy_into_adapter(
                 f"the head is for the labels {notes.get('labels', 'nobody named')[:200]}, the "
                 f"task has {json.dumps(list(labels))}"
             )
-        head = safetensors_files.read_tensors(
-            folder / HEAD, ["head", "head_bias", *adapted.head_stats]
-        )
-        tensors |= {"head": head["head"], "head_bias": head["head_bias"][None]}
-        for name in adapted.head_stats:
-            tensors[name] = head[name]
-    targets = adapted.tensors | adapted.head_stats
-    for name, tensor in targets.items():
-        shape = tensor.shape if name in adapted.head_stats else tensor.shape[2:]
+        names = ["head", "head_bias", *HEAD_STATS]
+        head = safetensors_files.read_tensors(folder / HEAD, names)
+        tensors |= {name: head[name] if name == "head" else head[name][None] for name in names}
+    for name, tensor in adapted.tensors.items():
+        shape = tensor.shape[2:]
         if name not in tensors or tensors[name].shape != shape:
             raise BadInput(f"the adapter has no tensor {name!r} of shape {tuple(shape)}")
         tensor.data.copy_(tensors[name].expand_as(tensor))

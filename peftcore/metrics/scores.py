@@ -91,6 +91,21 @@ METRICS: dict[str, MetricInfo] = {
     "facts": MetricInfo("Facts", 1, "Share of what new prompts ask for that their pictures show."),
     "pearson": MetricInfo("Pearson", 1, "Linear correlation with the gold values.", minimum=-1),
     "spearman": MetricInfo("Spearman", 1, "Rank correlation with the gold values.", minimum=-1),
+    "forgetting_loss": MetricInfo(
+        "Forgetting, loss",
+        1,
+        "Rise of the loss on held-out general text by training, in nats per token.",
+        "lower",
+        minimum=-math.inf,
+        passes_maximum=True,
+    ),
+    "forgetting_pairs": MetricInfo(
+        "Forgetting, pairs",
+        1,
+        "Fall of the share of minimal pairs in which the right sentence is the likelier.",
+        "lower",
+        minimum=-1,
+    ),
 }
 
 
@@ -101,11 +116,10 @@ def find_measure(metric: str) -> MetricInfo:
 
 def metric_range(metric: str) -> tuple[float, float]:
     """Return the smallest and largest value that a metric or loss can have, infinite if unknown."""
-    if metric == "loss" or metric.endswith("_loss"):
-        return 0.0, math.inf
     info = METRICS.get(metric)
     if info is None:
-        return -math.inf, math.inf
+        is_loss = metric == "loss" or metric.endswith("_loss")
+        return 0.0 if is_loss else -math.inf, math.inf
     return info.minimum, math.inf if info.passes_maximum else info.maximum
 
 

@@ -166,39 +166,39 @@ class ExampleBatcher:
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
         """Pad the examples to one batch (n, t) on the base's device, in their order."""
-        rows = [self.tokenize(example) for example in examples]
-        pad, kind = self.base.tokenizer.pad_token_id, self.base.kind
-        if kind == "encoder":
-            batch = Batch(
-                _padded([r.input_ids for r in rows], pad),
-                _padded([[1] * len(r.input_ids) for r in rows], 0),
-                _padded([r.token_type_ids for r in rows if r.token_type_ids], 0)
-                if rows[0].token_type_ids
-                else None,
-                _padded([r.text_numbers for r in rows], 0),
-                class_labels=torch.tensor([r.label for r in rows]) if with_targets else None,
-            )
-        elif kind == "encoder-decoder":
-            batch = Batch(
-                _padded([r.input_ids for r in rows], pad),
-                _padded([[1] * len(r.input_ids) for r in rows], 0),
-                targets=_padded([r.target_ids for r in rows], IGNORE_INDEX)
-                if with_targets
-                else None,
-            )
-        else:
-            full_rows = [r.input_ids + (r.target_ids if with_targets else []) for r in rows]
-            longest = max(len(r.target_ids) for r in rows)
-            batch = Batch(
-                _padded(full_rows, pad, left=True),
-                _padded([[1] * len(ids) for ids in full_rows], 0, left=True),
-                targets=_padded(
-                    [r.target_ids for r in rows], IGNORE_INDEX, left=True, width=longest
-                )
-                if with_targets
-                else None,
-            )
-        return batch.to(self.base.device)
+        return pad_rows(self.base, [self.tokenize(example) for example in examples], with_targets)
+
+
+def pad_rows(base: BaseModel, rows: Sequence[TokenizedExample], with_targets: bool = True) -> Batch:
+    """Pad tokenised rows to one batch (n, t) on the base's device, in their order."""
+    pad, kind = base.tokenizer.pad_token_id, base.kind
+    if kind == "encoder":
+        batch = Batch(
+            _padded([r.input_ids for r in rows], pad),
+            _padded([[1] * len(r.input_ids) for r in rows], 0),
+            _padded([r.token_type_ids for r in rows if r.token_type_ids], 0)
+            if rows[0].token_type_ids
+            else None,
+            _padded([r.text_numbers for r in rows], 0),
+            class_labels=torch.tensor([r.label for r in rows]) if with_targets else None,
+        )
+    elif kind == "encoder-decoder":
+        batch = Batch(
+            _padded([r.input_ids for r in rows], pad),
+            _padded([[1] * len(r.input_ids) for r in rows], 0),
+            targets=_padded([r.target_ids for r in rows], IGNORE_INDEX) if with_targets else None,
+        )
+    else:
+        full_rows = [r.input_ids + (r.target_ids if with_targets else []) for r in rows]
+        longest = max(len(r.target_ids) for r in rows)
+        batch = Batch(
+            _padded(full_rows, pad, left=True),
+            _padded([[1] * len(ids) for ids in full_rows], 0, left=True),
+            targets=_padded([r.target_ids for r in rows], IGNORE_INDEX, left=True, width=longest)
+            if with_targets
+            else None,
+        )
+    return batch.to(base.device)
 
 
 def _with_eos(ids: list[int], eos: list[int]) -> list[int]:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pandas as pd
 
 from peftcore.errors import BadInput
+from peftcore.runs import forgetting
 from peftcore.runs.store import EXAMPLE_TEXTS, Run, RunStore
 from peftcore.system import atomic_files
 
 ADAPTER_FILE = "adapter.safetensors"
 SHIPPED_FILES = (
     *("spec.json", "status.json", "history.jsonl", "answers.parquet", "scores.json"),
-    *("manifest.json", "log.txt"),
+    *("manifest.json", "log.txt", forgetting.FILE),
 )
 
 

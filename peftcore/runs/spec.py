@@ -94,6 +94,12 @@ class Training(Settings):
         description="Weight of the squared cosine between two vertices of a simplex in the loss",
         json_schema_extra={"advanced": True},
     )
+    standardise: Literal["split", "draw"] = Field(
+        "split",
+        description="What an encoder's head is standardised on: the training split's first 64 "
+        "rows, as in runs of earlier versions, or the seed's own training examples, as in new ones",
+        json_schema_extra={"advanced": True},
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Arithmetic of the base; auto takes bf16 where the hardware has it"
     )

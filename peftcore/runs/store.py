@@ -8,6 +8,7 @@
 | adapter.safetensors, checkpoint.safetensors | written by training |
 | path/ | adapters at intermediate steps, in half precision |
 | manifest.json | what produced it |
+| forgetting.json | how well the base knew general text, and every seed after it |
 
 Status, lock, stop and log are those of every job (`system.job_folder`).  A process that dies
 half-way leaves files that can be read: a torn last line is skipped.
@@ -22,7 +23,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,7 +33,8 @@ import pandas as pd
 from peftcore import paths
 from peftcore.data.task import TASKS
 from peftcore.errors import BadInput
-from peftcore.runs import damage
+from peftcore.runs import damage, forgetting
+from peftcore.runs.forgetting import Forgetting
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files
 from peftcore.system.job_folder import JobFolder, JobState, JobStatus
@@ -54,6 +56,9 @@ class RunStatus(JobStatus):
     seeds: list[dict[str, Any]] = field(default_factory=list)
     started: float | None = None
     trainable: int | None = None
+    processor_seconds: float | None = None  # of all threads; None: an earlier version's run
+    peak_memory: int | None = None  # bytes of its process
+    peak_device_memory: int | None = None  # bytes on the GPU, where one was used
 
     @property
     def step(self) -> int:
@@ -134,6 +139,20 @@ class Run(JobFolder[RunStatus]):
         """Read what produced the results: fingerprint of the base, hash of the data, versions."""
         return atomic_files.read_json(self.folder / "manifest.json")
 
+    def forgetting(self) -> Forgetting | None:
+        """Read what it forgot; None where that was not measured.
+
+        A run that ships cannot be changed: what is measured of it lies in the workspace.
+        """
+        return Forgetting.parse(atomic_files.read_json(self.forgetting_file()))
+
+    def forgetting_file(self) -> Path:
+        """Return the file of what it forgot, which need not be there."""
+        own = self.folder / forgetting.FILE
+        if not self.fixed or own.is_file():
+            return own
+        return paths.workspace_folder() / "forgetting" / f"{self.id}.json"
+
     def append_history(self, rows: Iterable[Mapping[str, Any]]) -> None:
         """Append rows with the columns of `history`."""
         self.refuse_if_fixed()
@@ -152,6 +171,15 @@ class Run(JobFolder[RunStatus]):
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest."""
         self._write_json("manifest.json", manifest)
+
+    def write_forgetting(self, found: Forgetting) -> None:
+        """Replace what it forgot; BadInput if it ships with the project together with that."""
+        path = self.forgetting_file()
+        if path.parent == self.folder:
+            self.refuse_if_fixed()
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        values = atomic_files.to_jsonable(asdict(found))
+        atomic_files.replace_file(path, json.dumps(values).encode())
 
     def reset(self) -> None:
         """Delete every result and checkpoint, but not the spec and the log."""
@@ -271,7 +299,8 @@ class RunStore:
         rows: list[dict[str, Any]] = []
         for run in self.all() if runs is None else runs:
             status = run.status()
-            stamp = (status.updated, atomic_files.modified_ns(run.folder / "scores.json"))
+            files = (run.folder / "scores.json", run.forgetting_file())
+            stamp = (status.updated, *map(atomic_files.modified_ns, files))
             if self._rows.get(run.folder, (None,))[0] != stamp:
                 self._rows[run.folder] = (stamp, _seed_rows(run, status))
             # Not from the cache: whether a run is lost depends on its process, not on a file.
@@ -302,6 +331,7 @@ class RunStore:
 
 TABLE_COLUMNS = [
     *("run", "base", "task", "method", "seed", "trainable", "seconds"),
+    *("processor_seconds", "peak_memory"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
 
@@ -332,6 +362,8 @@ def _with_example_texts(answers: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:
 def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
     """Return a run's rows of `RunStore.table`, one per seed."""
     spec, scores = run.spec, run.scores()
+    if found := run.forgetting():
+        scores |= found.seed_values()
     shared = {
         "run": run.id,
         "base": spec.base,
@@ -339,6 +371,8 @@ def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
         "method": spec.method,
         "trainable": status.trainable,
         "seconds": status.seconds,
+        "processor_seconds": status.processor_seconds,
+        "peak_memory": status.peak_memory,
         "shots": spec.training.shots,
         "steps": spec.training.steps,
         "vertices": spec.population.vertices,

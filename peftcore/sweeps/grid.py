@@ -65,6 +65,8 @@ def vary(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         "settings": {name: value for name, value in spec.settings.items() if name in known},
         **{part: getattr(spec, part).model_dump() for part in PARTS[1:]},
     }
+    if "base" in changes:  # another kind of base may have a head, which that one knew nothing of
+        del values["training"]["standardise"]
     for path, value in changes.items():
         part, _, name = path.partition(".")
         if name:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.errors import BadInput
+from peftcore.runs import forgetting
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
@@ -83,6 +84,8 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
     run.write_answers(pd.concat([part.answers() for part in shards], ignore_index=True))
     scores = [part.scores() for part in shards]
     run.write_scores({name: [v for s in scores for v in s[name]] for name in scores[0]})
+    if found := forgetting.join([part.forgetting() for part in shards]):
+        run.write_forgetting(found)
     _join_history(run, shards)
     run.write_manifest(_joined_manifest(shards))
     run.append_log(f"Joined from {', '.join(part.id for part in shards)}")
@@ -96,7 +99,18 @@ def write_joined_run(run: Run, shards: Sequence[Run], base: BaseModel | None = N
         error_id="",
         seeds=[seed for state in states for seed in state.seeds],
         trainable=states[0].trainable,
+        processor_seconds=_total(state.processor_seconds for state in states),
+        peak_memory=max((s.peak_memory for s in states if s.peak_memory), default=None),
+        peak_device_memory=max(
+            (s.peak_device_memory for s in states if s.peak_device_memory), default=None
+        ),
     )
+
+
+def _total(values: Iterable[float | None]) -> float | None:
+    """Return the sum; None if a part does not know."""
+    known = list(values)
+    return None if None in known else sum(value or 0.0 for value in known)
 
 
 def _check_shards_fit(spec: RunSpec, shards: Sequence[Run]) -> None:
@@ -143,13 +157,11 @@ def _join_adapters(
 
 
 def _copy_seeds(whole: AdaptedModel, shards: Iterable[AdaptedModel]) -> None:
-    """Copy each shard's tensors to its seeds; what all share comes from the first."""
+    """Copy each shard's tensors to its seeds."""
     first_seed = 0
     for part in shards:
         for name, tensor in whole.tensors.items():
             tensor.data[first_seed : first_seed + part.seeds].copy_(part.tensors[name].detach())
-        if first_seed == 0:
-            whole.head_stats = {name: tensor.clone() for name, tensor in part.head_stats.items()}
         first_seed += part.seeds
 
 

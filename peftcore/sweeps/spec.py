@@ -34,6 +34,7 @@ from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps.grid import Axis, Variation, grid_cells
+from peftcore.training import planning
 
 MAX_CELLS = 5000  # of one sweep: more are a typing error
 
@@ -176,6 +177,8 @@ def read(path: Path) -> Sweep:
 def sweep_of(specs: Sequence[RunSpec], title: str) -> Sweep:
     """Return the sweep that trains these specs, which differ in method and settings alone."""
     first = specs[0].model_dump(mode="json")
+    if not planning.has_head(specs[0]):  # sweeps without a head keep the ids that they had
+        del first["training"]["standardise"]
     return Sweep.make(
         {
             "title": title,

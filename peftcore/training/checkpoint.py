@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+from peftcore.adapters.base import HEAD_STATS
 from peftcore.errors import BadInput
 from peftcore.system import safetensors_files
 from peftcore.training import planning
@@ -37,7 +38,7 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
     path.parent.mkdir(exist_ok=True)
     part = path.with_suffix(".part")
     ready: dict[str, torch.Tensor] = {}
-    for name, tensor in (adapted.tensors | adapted.head_stats).items():
+    for name, tensor in adapted.tensors.items():
         value = tensor.detach().cpu().contiguous().clone()
         ready |= _sparse_tensors(name, value if step is None else value.to(torch.float16))
     # One entry: several would be written in an order of their own each time.
@@ -63,6 +64,10 @@ def _read_tensors(
     wrong = BadInput(f"the adapter of run {run_id} does not have the shapes its spec asks for")
     keys = set(file.keys())
     for name, shape in shapes.items():
+        if name in HEAD_STATS and name in keys and file.get_slice(name).get_shape() == shape[-1:]:
+            keys.discard(name)  # of an earlier version, in which all seeds shared it
+            yield name, file.get_tensor(name).expand(shape)
+            continue
         if name in keys:
             if file.get_slice(name).get_shape() != shape:
                 raise wrong
@@ -102,7 +107,7 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
         raise BadInput(f"run {run.id} has no adapter yet: it is {run.status().state}")
     safetensors_files.read_header(path)  # refuses a file whose header does not fit its size
     adapted = planning.build_adapted(base, run.spec, fresh=False)
-    tensors = adapted.tensors | adapted.head_stats
+    tensors = adapted.tensors
     with safe_open(path, "pt") as file:
         note = json.loads((file.metadata() or {}).get("peftcore", "{}"))
         seen = note.get("fingerprint")

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.data.task import Task
     from peftcore.models.base_model import BaseModel
+    from peftcore.models.batching import Batch
 
 S = TypeVar("S", bound=Settings)
+STANDARDISED_ROWS = 64  # that a head is standardised on, at most
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ def build_spec(
         training_settings = training_settings.model_copy(
             update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )
+    training_settings = _with_standardisation(training_settings, kind)
     population_settings = _make_settings(Members, population)
     if population_settings.vertices == 1:  # what only a simplex has decides nothing
         population_settings = _with_defaults(population_settings, "draw")
@@ -112,6 +115,11 @@ def parameters_of_base(base: str | BaseModel) -> int:
     return _base_facts(base).parameters
 
 
+def has_head(spec: RunSpec) -> bool:
+    """Return whether a spec's base is an encoder, which gets a classification head."""
+    return _base_facts(spec.base).kind == "encoder"
+
+
 def _check_same_modality(base: str, image_world: str, task: Task) -> None:
     """Raise BadInput where a base for images meets a task of text, or the reverse."""
     if image_world == task.image_world:
@@ -125,6 +133,19 @@ def _with_defaults(settings: S, *names: str) -> S:
     """Return the settings with these fields at their defaults."""
     fields = type(settings).model_fields
     return settings.model_copy(update={name: fields[name].default for name in names})
+
+
+def _with_standardisation(training: Training, kind: str) -> Training:
+    """Let an encoder's head be standardised on its seed's examples, unless the split is asked for.
+
+    The default of the field stands for runs of versions that knew nothing else; they keep their ids
+    and train again to what they were. Other kinds of bases have no head.
+    """
+    if kind != "encoder":
+        return _with_defaults(training, "standardise")
+    if "standardise" in training.model_fields_set:
+        return training
+    return training.model_copy(update={"standardise": "draw"})
 
 
 def _check_start_run(run_id: str, base: str) -> None:
@@ -153,12 +174,11 @@ def build_adapted(
 ) -> AdaptedModel:
     """Build the adapted model of a spec; on the device "meta" only shapes are made.
 
-    With `fresh` all is ready for training, for which a head reads the first training examples;
+    With `fresh` all is ready for training, for which a head reads its seed's training examples;
     without it a saved adapter is loaded next, and the data need not be there.
     """
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.initializers import SeededInitializer
-    from peftcore.models.batching import ExampleBatcher
 
     method_class = METHODS[spec.method]
     method_class.check_base_kind(base.name, base.kind)
@@ -174,10 +194,21 @@ def build_adapted(
         return adapted
     adapted.to(str(base.device))
     if labels and fresh:
-        batcher, first = ExampleBatcher(base, labels), task.load("train")[:64]
-        # A row beyond the window may stand here without being used: it is left out.
-        adapted.fit_head_stats(batcher.batch([r for r in first if batcher.fits(r)] or first))
+        adapted.fit_head_stats(_standardising_batches(spec, base, task))
     return adapted
+
+
+def _standardising_batches(spec: RunSpec, base: BaseModel, task: Task) -> list[Batch]:
+    """Return the examples that each seed's head is standardised on, at most 64."""
+    from peftcore.models.batching import ExampleBatcher
+
+    batcher, t, seeds = ExampleBatcher(base, task.labels), spec.training, spec.population
+    if t.standardise == "draw":
+        episodes = (task.few_shot(t.shots, n, t.dev) for n in seeds.seed_numbers())
+        return [batcher.batch(episode.train[:STANDARDISED_ROWS]) for episode in episodes]
+    first = task.load("train")[:STANDARDISED_ROWS]
+    # A row beyond the window may stand here without being used: it is left out.
+    return [batcher.batch([row for row in first if batcher.fits(row)] or first)] * seeds.seeds
 
 
 def prompt_length(spec: RunSpec, base: BaseModel) -> int:

@@ -10,14 +10,17 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from peftcore import tasks
+from peftcore.adapters.base import HEAD_STATS
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
+from peftcore.system.usage import UsageMeter
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
 
@@ -47,7 +50,7 @@ def execute_run(
     from peftcore.models.base_model import load
     from peftcore.training.trainer import TrainingStopped
 
-    spec = run.spec
+    spec, meter = run.spec, UsageMeter(device)
     run.write_status(
         state="running", phase="training", of=spec.training.steps, message="Loading the base model"
     )
@@ -71,17 +74,18 @@ def execute_run(
         trainer.run(handle_progress, should_stop, lambda it: it.save(checkpoint))
         save_adapter(run, trainer.adapted, base)
         _answer_test_examples(run, task, trainer, report, should_stop)
+        _measure_forgetting(run, trainer, should_stop)
     except (TrainingStopped, InterruptedError):
         save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
         message = f"Cancelled at step {trainer.step}; what was learnt is kept"
-        return _write_end(run, trainer, "cancelled", message)
+        return _write_end(run, trainer, meter, "cancelled", message)
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
     notes = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
     if trainer.seeds_per_pass < planned:
         notes.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
-    return _write_end(run, trainer, "done", "; ".join(notes))
+    return _write_end(run, trainer, meter, "done", "; ".join(notes))
 
 
 def _build_trainer(run: Run, task: Task, base: BaseModel) -> Trainer:
@@ -117,8 +121,15 @@ def _handle_progress(
     report(progress)
 
 
-def _write_end(run: Run, trainer: Trainer, state: str, message: str) -> RunStatus:
+def _write_end(
+    run: Run, trainer: Trainer, meter: UsageMeter, state: str, message: str
+) -> RunStatus:
+    before = run.stored_status()  # what it took before it was resumed
+    usage = meter.read().added(
+        before.processor_seconds, before.peak_memory, before.peak_device_memory
+    )
     return run.write_status(
+        **asdict(usage),
         state=state,
         done=trainer.step,
         seconds=trainer.seconds,
@@ -184,8 +195,8 @@ def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> 
         source_tensors = dict(source_model.adapter.effective_tensors(source_model.tensors))
         source_tensors |= {
             name: source_model.tensors[name]
-            for name in ("head", "head_bias")
-            if source_model.labels
+            for name in source_model.tensors
+            if name.startswith("head")
         }
     seed_indices = [i % source_model.seeds for i in range(adapted.seeds)]
     matching = [
@@ -193,15 +204,15 @@ def initialize_from_run(adapted: AdaptedModel, source: Run, base: BaseModel) -> 
         for name, t in adapted.tensors.items()
         if name in source_tensors and source_tensors[name].shape[1:] == t.shape[1:]
     ]
-    if not set(matching) - {"head", "head_bias"} and adapted.adapter.tensors:
+    if "head" not in matching:  # what standardises a head means nothing without it
+        matching = [name for name in matching if name not in HEAD_STATS]
+    if not any(not name.startswith("head") for name in matching) and adapted.adapter.tensors:
         raise BadInput(
             f"run {source.id} ({source.spec.method}) has no values that fit "
             f"{adapted.adapter.title} with these settings: length or rank and vertices must agree"
         )
     for name in matching:
         adapted.tensors[name].data.copy_(source_tensors[name].detach()[seed_indices])
-    if source_model.labels == adapted.labels and source_model.pairs == adapted.pairs:
-        adapted.head_stats = {name: t.clone() for name, t in source_model.head_stats.items()}
 
 
 def _answer_test_examples(
@@ -246,6 +257,20 @@ def _answer_test_examples(
     run.write_answers(pd.concat(tables, ignore_index=True))
     scores = [task.score(each, rows) for each in answers]
     run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
+
+
+def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) -> None:
+    """Measure what every seed forgot, where the base writes text."""
+    from peftcore.training import forgetting
+
+    base = trainer.adapted.base
+    if reason := forgetting.reason_without(base):
+        run.append_log(reason)
+        return
+    run.write_status(message="Reading general text, to see what was forgotten")
+    found = forgetting.measure(run.spec, trainer.adapted, stop)
+    trainer.seconds += found.seconds
+    run.write_forgetting(found)
 
 
 def answers_table(

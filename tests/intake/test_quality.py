@@ -4,13 +4,11 @@ import json
 
 import numpy as np
 import pytest
-import torch
 
 from peftcore.errors import BadInput
 from peftcore.intake import install, places, quality
 from peftcore.intake.request import IntakeJob, IntakeRequest, QualityJob, QualityRequest
-
-TEXTS = ["the cat", "a", "the cat sat on the mat. it slept", "two cats"]
+from peftcore.training import general_text
 
 
 @pytest.fixture
@@ -22,7 +20,7 @@ def data(tmp_path, monkeypatch):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
 
-    for split in quality.SPLITS:
+    for split in general_text.SPLITS:
         rows = [
             {"sentence": f"{split} {'word ' * n}", "label": label, "UID": f"p{p}"}
             for p in range(2)
@@ -35,25 +33,6 @@ def data(tmp_path, monkeypatch):
     write("comve/test.jsonl", rows)
     monkeypatch.setenv("PEFTCORE_DATA", str(tmp_path))
     return write
-
-
-def test_a_likelihood_is_that_of_the_sentence_alone_after_its_start(tiny):
-    base = tiny("llama")
-    found = quality.sentence_likelihoods(base, TEXTS, lambda done, total: None)
-    for text, value, count in zip(TEXTS, found.sums, found.tokens, strict=True):
-        ids = [base.tokenizer.bos_token_id, *base.tokenizer(text)["input_ids"]]
-        with torch.inference_mode():
-            logs = base.model(input_ids=torch.tensor([ids])).logits[0].log_softmax(-1)
-        alone = sum(float(logs[at, ids[at + 1]]) for at in range(len(ids) - 1))
-        assert value == pytest.approx(alone, abs=1e-4)
-        assert count == len(ids) - 1
-
-
-def test_batches_hold_like_lengths_and_few_tokens(monkeypatch):
-    monkeypatch.setattr(quality, "MAX_BATCH_TOKENS", 12)
-    batches = list(quality._batches([5, 2, 9, 3, 20, 4]))
-    assert sorted(index for batch in batches for index in batch) == list(range(6))
-    assert batches == [[1, 3, 5], [0], [2], [4]]
 
 
 def test_sentences_of_one_paradigm_are_paired_by_length_and_named_so(data):

@@ -14,6 +14,7 @@ from hypothesis import strategies as some
 from peftcore.data.task import Answer, Example
 from peftcore.errors import BadInput
 from peftcore.metrics import scores as text_scores
+from peftcore.runs import forgetting
 
 LABELS = ("yes", "no")
 labels = some.sampled_from([*LABELS, None])
@@ -201,7 +202,8 @@ def test_every_metric_is_described():
     for name in ("cosine", "bertscore"):
         found |= text_scores.label_aware_means(name, [1.0], answers, gold)
     drawn = {"alignment", "old_alignment", "facts"}  # what tasks of pictures score themselves
-    assert found.keys() | drawn == text_scores.METRICS.keys()
+    of_runs = {forgetting.LOSS, forgetting.PAIRS}  # measured on text of no task
+    assert found.keys() | drawn | of_runs == text_scores.METRICS.keys()
     assert all(value <= text_scores.METRICS[key].maximum + 1e-9 for key, value in found.items())
 
 

@@ -26,7 +26,7 @@ def learnt(family, method, vertices=1, **settings):
     )
     adapted = planning.build_adapted(base, spec, fresh=False)
     rng = torch.Generator().manual_seed(7)
-    for name, tensor in (adapted.tensors | adapted.head_stats).items():
+    for name, tensor in adapted.tensors.items():
         if not name.startswith("threshold:"):
             size = 0.1 if name.startswith("delta:") else 0.3
             tensor.data += size * torch.rand(tensor.shape, generator=rng)

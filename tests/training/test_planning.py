@@ -3,15 +3,20 @@
 import json
 
 import pytest
+import torch
 from support.short_runs import SMALL
 
 from peftcore import tasks
+from peftcore.adapters.base import HEAD_STATS
 from peftcore.errors import BadInput
 from peftcore.models.base_model import load
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
+from peftcore.sweeps.grid import vary
 from peftcore.tasks import table
 from peftcore.training.evaluation import examples_to_answer
-from peftcore.training.planning import build_spec, check_spec
+from peftcore.training.planning import build_adapted, build_spec, check_spec
 from peftcore.training.run_training import execute_run
 
 
@@ -124,3 +129,50 @@ def test_settings_that_only_a_simplex_has_make_no_other_run_of_a_single_adapter(
         for draw in ("row", "layer")
     ]
     assert simplex[0] != simplex[1]
+
+
+def test_a_head_is_standardised_on_the_examples_of_its_own_seed(own):
+    training = {"shots": 6, "dev": 3}
+    spec = build_spec("reader", "miniworld_nli", "lora", None, {"seeds": 2}, training)
+    assert spec.training.standardise == "draw"
+    base, task = load("reader"), tasks.find_task("miniworld_nli")
+    adapted = build_adapted(base, spec)
+    batcher = ExampleBatcher(base, task.labels)
+    for seed in (0, 1):
+        batch = batcher.batch(task.few_shot(6, seed, 3).train)
+        with torch.no_grad():
+            states = base.model(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                token_type_ids=batch.token_type_ids,
+            ).last_hidden_state[:, 0]
+        mean, scale = (adapted.tensors[name][seed, 0, 0] for name in HEAD_STATS)
+        torch.testing.assert_close(mean, states.mean(0))
+        torch.testing.assert_close(scale, states.std(0).clamp(min=1e-3))
+    assert not {*HEAD_STATS} & adapted.trainable_tensors.keys()
+
+
+def test_a_single_example_centres_a_head_and_does_not_scale_it(own):
+    spec = build_spec("reader", "miniworld_nli", "lora", training={"shots": 1, "dev": 3})
+    scale = build_adapted(load("reader"), spec).tensors["head_scale"]
+    assert torch.equal(scale, torch.ones_like(scale))
+
+
+def test_runs_of_earlier_versions_keep_their_ids_and_their_heads(own):
+    spec = build_spec("reader", "miniworld_nli", "lora", training={"shots": 6, "dev": 3})
+    stored = spec.model_dump(mode="json")
+    del stored["training"]["standardise"]
+    old = RunSpec.make(stored)
+    assert old.training.standardise == "split"
+    assert old.id != spec.id
+    assert "standardise" not in old.canonical()
+    first, second = build_adapted(load("reader"), old).tensors["head_mean"][:2]
+    assert torch.equal(first, second)  # one for all seeds
+    asked = build_spec(
+        "reader", "miniworld_nli", "lora", training=stored["training"] | {"standardise": "split"}
+    )
+    assert asked.id == old.id
+    # A grid around an old run stays with it; a base without a head has nothing to say of one.
+    assert vary(old, {"training.steps": 7}).training.standardise == "split"
+    assert vary(old, {"base": "mine", "method": "lora"}).training.standardise == "split"
+    assert build_spec("mine", "miniworld_nli", "lora").training.standardise == "split"

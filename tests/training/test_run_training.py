@@ -16,6 +16,9 @@ def test_a_run_ends_with_answers_scores_and_an_adapter(own, base, task):
     status = execute_run(run)
     assert status.state == "done"
     assert status.trainable > 0
+    assert status.processor_seconds > 0
+    assert status.peak_memory > 50_000_000  # torch alone takes more
+    assert status.peak_device_memory is None
     answers = run.answers()
     assert sorted(set(answers.seed)) == [0, 1]
     assert len(answers) == 12

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from peftcore.adapters.base import Adapter
 from peftcore.analysis.attention import (
     AttentionPattern,
     AttentionToken,
@@ -29,39 +28,15 @@ from peftcore.models import decoding
 from peftcore.models.batching import JOINER, ExampleBatcher
 from peftcore.models.token_names import continues_word, show_token
 from peftcore.models.token_spans import TokenSpans, token_spans
-from peftcore.settings import Settings
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from peftcore.adapters.adapted_model import AdaptedModel
-    from peftcore.adapters.initializers import SeededInitializer
     from peftcore.models.attention import AttentionRecord
     from peftcore.models.base_model import BaseModel
 
 MAX_SHOWN_TOKENS = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
-
-
-class NoAdapter(Adapter):
-    """No adapter at all, so that an untouched base can be recorded like an adapted one."""
-
-    Config = Settings
-
-    def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Return no tensors, where a method has (s, v, …)."""
-        return {}
-
-
-def unadapted_model(base: BaseModel) -> AdaptedModel:
-    """Wrap the base as it is; encoders get an untrained head, which no recording depends on."""
-    from peftcore.adapters.adapted_model import AdaptedModel
-    from peftcore.adapters.initializers import SeededInitializer
-
-    initializer = SeededInitializer([0], 1)  # one seed, one vertex
-    labels = 2 if base.kind == "encoder" else 0
-    return AdaptedModel(base, NoAdapter(base, Settings(), initializer), initializer, labels).to(
-        str(base.device)
-    )
 
 
 class TextTooLong(BadInput):

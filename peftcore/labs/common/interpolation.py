@@ -21,6 +21,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from peftcore.adapters import frozen_states
 from peftcore.adapters.adapted_model import AdaptedModel
+from peftcore.adapters.base import HEAD_STATS
 from peftcore.adapters.simplex_points import random_points
 from peftcore.analysis.simplex import bezier_weights
 from peftcore.data.task import Answer, Example, Task
@@ -102,17 +103,28 @@ def span_of_centroids(
             )
         if other.base.fingerprint != first.base.fingerprint:
             raise BadInput("the adapters belong to different base models")
-        for name, value in first.head_stats.items():
-            # One head is shared by all points, so all must mean the same by its input.
-            if not torch.allclose(value, other.head_stats[name], rtol=1e-4, atol=1e-5):
-                raise BadInput("the heads of these adapters read differently standardised states")
-    corners = {
-        name: torch.stack(
-            [part.tensors[name][list(s)].mean(1) for part, s in zip(spans, seeds, strict=True)], 1
-        )  # (s, number of adapters, …)
-        for name in first.tensors
-    }
-    return first.with_tensors(corners)
+    parts = [
+        {name: t[list(s)].mean(1, keepdim=True) for name, t in part.tensors.items()}
+        for part, s in zip(spans, seeds, strict=True)
+    ]
+    parts = [read_alike(part, parts[0]) for part in parts]
+    # Each (s, number of adapters, …).
+    return first.with_tensors({n: torch.cat([part[n] for part in parts], 1) for n in first.tensors})
+
+
+def read_alike(tensors: Mapping[str, Tensor], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return tensors (s, v, …) with equal logits whose head reads states as another's does.
+
+    Every seed's head has its own mean and scale; what lies between adapters needs common ones.
+    """
+    if "head" not in tensors:
+        return dict(tensors)
+    mean, scale = (tensors[name].transpose(-1, -2) for name in HEAD_STATS)  # (s, v, width, 1)
+    other_mean, other_scale = (like[name].transpose(-1, -2) for name in HEAD_STATS)
+    head = tensors["head"]
+    shift = ((other_mean - mean) / scale * head).sum(-2, keepdim=True)
+    changed = {"head": head * other_scale / scale, "head_bias": tensors["head_bias"] + shift}
+    return {**tensors, **changed, **{name: like[name] for name in HEAD_STATS}}
 
 
 def normalise_direction(direction: Tensor, like: Tensor, way: str) -> Tensor:
@@ -138,10 +150,10 @@ def span_around(centre: AdaptedModel, count: int, way: str, salt: int = 0) -> Ad
 
     salt: number that tells repetitions apart; a seed's directions do not depend on other seeds.
     """
-    corners, fixed = {}, centre.adapter.untrained_names()
+    corners, trained = {}, centre.trainable_tensors.keys()
     rngs = [torch.Generator().manual_seed(1_000_003 * (salt + 1) + s) for s in range(centre.seeds)]
     for name, value in sorted(centre.tensors.items()):  # an order of its own keeps draws stable
-        if name in fixed:
+        if name not in trained:
             corners[name] = value.expand(-1, 1 + count, *value.shape[2:])
             continue
         directions = torch.stack(  # (s, count, …)

@@ -108,9 +108,9 @@ def generate_for_prompt(
 
 def generate_from_base(base: BaseModel, prompt: str, count: int, first: int = 0) -> GeneratedImages:
     """Draw with the base as it is."""
-    from peftcore.labs.attention import capture
+    from peftcore.adapters.no_adapter import unadapted_model
 
-    return generate_for_prompt(capture.unadapted_model(base), prompt, count, first)[0]
+    return generate_for_prompt(unadapted_model(base), prompt, count, first)[0]
 
 
 def generate_from_run(

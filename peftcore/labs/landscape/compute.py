@@ -141,8 +141,5 @@ def export_point(request: LandscapeRequest, weights: Sequence[float], base: Base
         "landscape": request.model_dump(mode="json"),
         "weights": list(weights),
     }
-    tensors = {
-        name: tensor.detach().cpu().contiguous()
-        for name, tensor in (adapted.tensors | adapted.head_stats).items()
-    }
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in adapted.tensors.items()}
     return save(tensors, {"peftcore": json.dumps(metadata, sort_keys=True)})

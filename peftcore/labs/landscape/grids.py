@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from peftcore.adapters.adapted_model import AdaptedModel
-from peftcore.adapters.base import METHODS
+from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.analysis import simplex
 from peftcore.errors import BadInput
@@ -291,8 +291,12 @@ def _load_or_train_curve(context: LandscapeContext, ends: AdaptedModel) -> Adapt
     path = context.job.folder / "bend.safetensors"
     if path.is_file():
         tensors = load_file(path)
+        # Of earlier versions it lacks what standardises a head, which all points share.
+        shared = {
+            n: t.expand(-1, 3, *t.shape[2:]) for n, t in ends.tensors.items() if n in HEAD_STATS
+        }
         return ends.with_tensors(
-            {name: tensors[name].to(context.base.device) for name in ends.tensors}
+            {name: (shared | tensors)[name].to(context.base.device) for name in ends.tensors}
         )
     request, spec = context.request, context.run.spec
     examples = context.episode(request.seed).train

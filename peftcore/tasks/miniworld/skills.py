@@ -401,7 +401,7 @@ def _fact(rng: random.Random) -> str:
     return rng.choice(options) if options else f"{generic(noun.word)} is food"
 
 
-def _statement(rng: random.Random) -> str:
+def sample_statement(rng: random.Random) -> str:
     """Sample one clause of a passage."""
     roll = rng.random()
     if roll < 0.4:
@@ -426,7 +426,7 @@ def sample_passage(rng: random.Random) -> str:
         return _short_story(rng)
     parts: list[str] = []
     while len(parts) < 4:
-        text = _statement(rng)
+        text = sample_statement(rng)
         if part_of(text) == "pretraining":
             parts.append(text)
     return " . ".join(parts) + " ."

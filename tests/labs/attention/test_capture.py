@@ -8,6 +8,7 @@ import torch
 from support.families import build_family
 from transformers import ByT5Tokenizer
 
+from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.analysis import attention as a
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
@@ -33,7 +34,7 @@ def build(base, method, settings=None, seeds=2):
 
 @pytest.mark.parametrize("family", PLACES)
 def test_an_untouched_base_is_recorded_at_every_place(tiny, family):
-    found = capture.capture_attention(capture.unadapted_model(tiny(family)), PAIR)
+    found = capture.capture_attention(unadapted_model(tiny(family)), PAIR)
     assert len(found) == PLACES[family]
     for one in found.values():
         assert one.weights.shape[2:] == (len(one.queries), len(one.keys))
@@ -62,7 +63,7 @@ def test_attention_of_a_base_that_reads_bytes_is_shown_by_bytes():
     """Its tokenizer is written in Python and reports no places."""
     base = build_family("t5", tokenizer=ByT5Tokenizer(), vocab_size=384)
     example = replace(typed_example("a dög"), target="x")
-    found = capture.capture_attention(capture.unadapted_model(base), example)
+    found = capture.capture_attention(unadapted_model(base), example)
     names = [token.text for token in found["encoder"].keys]
     assert names == ["a", "␣", "d", "·<0xC3>", "·<0xB6>", "·g", "</s>"]
     assert [token.text for token in found["decoder"].keys] == ["start", "x"]
@@ -70,7 +71,7 @@ def test_attention_of_a_base_that_reads_bytes_is_shown_by_bytes():
 
 def test_recorded_weights_are_the_librarys_own(tiny):
     base = tiny("t5")
-    found = capture.capture_attention(capture.unadapted_model(base), PAIR)
+    found = capture.capture_attention(unadapted_model(base), PAIR)
     assert capture.example_tokens(base, PAIR)[1][0].text == "start"
     ids = base.tokenizer(PAIR.source, return_tensors="pt")["input_ids"]
     ids = torch.cat([ids, torch.tensor([[base.tokenizer.eos_token_id]])], 1)
@@ -116,7 +117,7 @@ def test_seeds_are_told_apart(tiny):
 def test_one_layer_below_its_prefix_is_the_base(tiny):
     """The first layer's content, renormalised, is that of the untouched model."""
     base = tiny("t5")
-    plain = capture.capture_attention(capture.unadapted_model(base), PAIR)["encoder"]
+    plain = capture.capture_attention(unadapted_model(base), PAIR)["encoder"]
     prefixed = capture.capture_attention(build(base, "prefix_tuning"), PAIR)["encoder"]
     content = a.filter_pattern(prefixed, learnt="renormalised")
     assert content.weights[0] == pytest.approx(plain.weights[0], abs=1e-5)
@@ -140,12 +141,12 @@ def test_every_token_of_a_decoder_has_a_name(tiny):
 
 def test_text_that_cannot_be_read_on_a_screen_is_refused(tiny):
     with pytest.raises(BadInput, match="up to 160 can be shown"):
-        capture.capture_attention(capture.unadapted_model(tiny("t5")), typed_example("ab " * 80))
+        capture.capture_attention(unadapted_model(tiny("t5")), typed_example("ab " * 80))
 
 
 def test_an_encoder_has_no_answer(tiny):
     with pytest.raises(BadInput, match="reads but cannot write"):
-        capture.generate_answer(capture.unadapted_model(tiny("bert")), PAIR, 0, 4)
+        capture.generate_answer(unadapted_model(tiny("bert")), PAIR, 0, 4)
 
 
 def test_heads_over_a_data_set_are_the_means_of_single_inputs(tiny):
@@ -163,7 +164,7 @@ def test_heads_over_a_data_set_are_the_means_of_single_inputs(tiny):
 
 
 def test_a_text_that_is_too_long_is_refused_before_any_pass(tiny, monkeypatch):
-    adapted = capture.unadapted_model(tiny("llama"))
+    adapted = unadapted_model(tiny("llama"))
     long = typed_example("a cat " * 90)
     capture.check_length(adapted.base, typed_example("a cat"))
     with pytest.raises(capture.TextTooLong, match="up to 160 can be shown"):

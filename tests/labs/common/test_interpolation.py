@@ -103,3 +103,24 @@ def test_curvature_agrees_with_differences_of_losses(runs):
         PointEvaluator(line, 0, rows, encoder).example_losses(points).double().mean(1).tolist()
     )
     assert exact == pytest.approx((low - 2 * mid + high) / step**2, rel=0.1, abs=2e-4)
+
+
+def test_a_head_that_reads_as_another_gives_the_same_logits(tiny):
+    """Each seed's head is standardised on its own examples; points between seeds need one way."""
+    rng = torch.Generator().manual_seed(3)
+    draw = lambda *shape: torch.rand(*shape, generator=rng) + 0.5
+    own, other = (
+        {
+            "head": draw(2, 1, 5, 3),
+            "head_bias": draw(2, 1, 1, 3),
+            "head_mean": draw(2, 1, 1, 5),
+            "head_scale": draw(2, 1, 1, 5),
+        }
+        for _ in range(2)
+    )
+    changed = interpolation.read_alike(own, other)
+    assert torch.equal(changed["head_mean"], other["head_mean"])
+    x = draw(2, 1, 4, 5)
+    logits = lambda t: (x - t["head_mean"]) / t["head_scale"] @ t["head"] + t["head_bias"]
+    torch.testing.assert_close(logits(changed), logits(own))
+    assert interpolation.read_alike({"a": x}, {"a": x}) == {"a": x}

@@ -3,8 +3,8 @@
 import numpy as np
 import torch
 
+from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.data.task import Example
-from peftcore.labs.attention import capture
 from peftcore.labs.images import atom_interventions
 from peftcore.tasks.images import canvas
 
@@ -14,9 +14,7 @@ PROMPTS, KEYS = ["draw a one", "draw a two", "draw a one"], ["a", "b", "c"]
 def test_no_atoms_draw_what_the_base_draws(atoms_on, canvas_base):
     found = atoms_on()
     none = found.at_gains(0, torch.zeros(1, found.size))
-    base = atom_interventions.generate_images(capture.unadapted_model(canvas_base), PROMPTS, KEYS)[
-        0
-    ]
+    base = atom_interventions.generate_images(unadapted_model(canvas_base), PROMPTS, KEYS)[0]
     assert atom_interventions.generate_images(none, PROMPTS, KEYS)[0] == base
 
 
