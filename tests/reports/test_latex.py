@@ -5,7 +5,7 @@ import math
 import pandas as pd
 import pytest
 
-from app.compare import latex
+from peftcore.reports import latex
 
 
 def summary(**row):
