@@ -107,10 +107,7 @@ def _add_estimate(
     shown = format_value(row.mean, form)
     if not is_missing(row.low):
         shown += f" ({format_interval(row.low, row.high, form)})"
-    room = int((WIDTH - 2 * EDGE) / CHARACTER) - len(shown) - 2
-    name = style.name if len(style.name) <= room else f"{style.name[: room - 1]}…"
-    drawing.text(EDGE, top + 12, name, look='font-weight="600"')
-    drawing.text(WIDTH - EDGE, top + 12, shown, "end")
+    drawing.row_label(EDGE, top + 12, style.name, shown)
     y = top + 26
     if not is_missing(row.low):
         drawing.bar((scale.at(row.low), y, scale.at(row.high), y), style, 7, tip)
@@ -180,12 +177,9 @@ def _difference_words(row: Any, metric: str) -> str:
 def _add_difference(drawing: Drawing, scale: Scale, top: float, group: RunGroup, row: Any) -> None:
     """Add the row of one comparison, in the colour of the run that is compared with."""
     style, words = group.styles[row.second], _difference_words(row, group.metric)
-    room = int((WIDTH - 2 * EDGE) / CHARACTER) - len(words) - 2
-    name = style.name if len(style.name) <= room else f"{style.name[: room - 1]}…"
     tip, y = f"{style.name}: {words}", top + 27
     drawing.begin_run(row.second)
-    drawing.text(EDGE, top + 13, name, look='font-weight="600"')
-    drawing.text(WIDTH - EDGE, top + 13, words, "end")
+    drawing.row_label(EDGE, top + 13, style.name, words)
     if not is_missing(row.low):
         drawing.bar((scale.at(row.low), y, scale.at(row.high), y), style, 6, tip)
     drawing.mark(scale.at(row.difference), y, 6, style, tip)
@@ -349,8 +343,7 @@ def human_plot(rows: pd.DataFrame, styles: Mapping[str, RunStyle], title: str) -
         top = 8 + 46.0 * n
         shown = words[n].removeprefix(f"{row.name} ")
         drawing.begin_run(row.source)
-        drawing.text(EDGE, top + 13, row.name, look='font-weight="600"')
-        drawing.text(WIDTH - EDGE, top + 13, shown, "end")
+        drawing.row_label(EDGE, top + 13, row.name, shown)
         if not math.isnan(row.low):
             ends = (scale.at(row.low), top + 28, scale.at(row.high), top + 28)
             drawing.bar(ends, style, 7, words[n])

@@ -25,7 +25,7 @@ STYLE = f"""
   --ahead: #6CC98B; --behind: #F2996B; --equal: #86B8F0; --open: #A9B3C0}}}}}}
 * {{box-sizing: border-box}}
 html {{color-scheme: light dark}}
-body {{margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 64rem; background: var(--paper);
+body {{margin: 0 auto; padding: 1.5rem 1.25rem 4rem; max-width: 70rem; background: var(--paper);
   color: var(--ink); font: 16px/1.5 {svg.FONT}}}
 h1 {{font-size: 1.7rem; line-height: 1.25; margin: 0 0 .4rem; overflow-wrap: anywhere}}
 h2 {{font-size: 1.25rem; margin: 2.4rem 0 .6rem; padding-top: .9rem;
@@ -59,7 +59,7 @@ tr.differs th:first-child {{box-shadow: inset 3px 0 0 var(--link)}}
 .key {{display: inline-block; width: 1em; height: 1em; vertical-align: -.12em;
   margin-right: .45em}}
 figure {{margin: .8rem 0; overflow-x: auto}}
-figure svg.figure {{display: block; max-width: 100%; min-width: 33rem; height: auto;
+figure svg.figure {{display: block; max-width: 100%; min-width: 29rem; height: auto;
   color: inherit}}
 figure svg.figure text {{stroke: var(--paper); stroke-width: 3.5px; paint-order: stroke;
   stroke-linejoin: round}}

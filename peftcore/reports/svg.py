@@ -118,6 +118,16 @@ class Drawing:
             f"{escape(value)}</text>"
         )
 
+    def row_label(self, x: float, y: float, name: str, rest: str) -> None:
+        """Add the name of a row, bold, and behind it what is known of it."""
+        room = int((self.width - 2 * x) / CHARACTER) - len(rest) - 2
+        shown = name if len(name) <= room else f"{name[: max(room - 1, 1)]}…"
+        self.parts.append(
+            f'<text x="{number(x)}" y="{number(y)}">'
+            f'<tspan font-weight="600">{escape(shown)}</tspan>'
+            f'<tspan dx="10">{escape(rest)}</tspan></text>'
+        )
+
     def mark(self, x: float, y: float, size: float, style: RunStyle, tip: str) -> None:
         """Add a run's symbol, filled, with a text on hover."""
         self.parts.append(
