@@ -47,6 +47,7 @@ td.text {{min-width: 14rem}}
 thead th {{border-bottom: 2px solid var(--edge); vertical-align: bottom}}
 td.n, th.n {{text-align: right; white-space: nowrap}}
 td.v {{white-space: nowrap; font-size: .84rem}}
+td .note {{font-size: .95em}}
 th button {{all: unset; cursor: pointer}}
 th button:focus-visible {{outline: 2px solid var(--link)}}
 th[aria-sort=ascending] button::after {{content: " ▲"}}
