@@ -68,13 +68,6 @@ class JudgeOptions:
         bool, typer.Option("--across-bases", help="Compare runs on different bases.")
     ] = False
 
-    def words(self) -> list[str]:
-        """Return the options as they were written, those at their defaults left out."""
-        words = ["--metric", self.metric] if self.metric else []
-        words += ["--margin", f"{self.margin:g}"] if self.margin is not None else []
-        words += ["--population", self.population] if self.population != "task" else []
-        return words + ["--across-bases"] * self.across_bases
-
 
 @app.command("report")
 @grouped
@@ -104,8 +97,8 @@ def report_runs(
         with_texts=not no_texts,
         across_bases=judge.across_bases,
     )
-    words = [*(runs or []), *what.words(), *judge.words(), *["--no-texts"] * no_texts]
-    report = build_report(chosen, options, _rated(chosen, what.project), words)
+    named = [*(runs or []), *what.words()]
+    report = build_report(chosen, options, _rated(chosen, what.project), named)
     atomic_files.replace_file(target, report_html(report).encode())
     _print(report, out, as_json)
 

@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from peftcore.analysis.comparison import interval_by_step, pareto
@@ -193,7 +194,7 @@ def learning_curves(
 
     histories: as `Run.history`, by run id. value: a key of LOSSES. None where nothing was measured.
     """
-    kept = {run: table.dropna(subset=[value]) for run, table in histories.items()}
+    kept = {run: table[np.isfinite(table[value])] for run, table in histories.items()}
     kept = {run: table for run, table in kept.items() if len(table)}
     if not kept:
         return None

@@ -100,9 +100,9 @@ def _changed_settings(spec: RunSpec, parameters: int) -> Iterator[tuple[str, Any
                 yield name, value
 
 
-def report_command(names: Sequence[str], options: Sequence[str] = ()) -> str:
-    """Return the command line that writes a report: of runs, or with options that name them."""
-    return shlex.join([*PROGRAM, "report", *names, *options, "--out", "report.html"])
+def report_command(words: Sequence[str]) -> str:
+    """Return the command line that writes a report; words: runs and options."""
+    return shlex.join([*PROGRAM, "report", *words, "--out", "report.html"])
 
 
 def run_facts(run: Run) -> dict[str, str]:

@@ -15,6 +15,7 @@ from peftcore.reports.human import RatedProject
 from peftcore.reports.markup import Cell, Markup, table
 from peftcore.reports.run_styles import method_title, styles_by_run
 from peftcore.reports.sections import group_figures, group_section, run_label
+from peftcore.reports.sentences import headline
 from peftcore.reports.settings_table import ABSENT, setting_rows
 from peftcore.reports.styles import NEUTRAL, RunStyle, style_of_method
 from peftcore.reports.text import NO_VALUE, count, escape, format_interval, format_value
@@ -27,13 +28,13 @@ RUNS_IN_TABLE = 6  # runs side by side in a table of settings
 class Report:
     """What is written: the runs in their groups, what people gave them, how it was asked for.
 
-    command: the words behind `report` that write this again; empty names the runs.
+    named: the words behind `report` that name what it is about; empty names the runs.
     """
 
     grouped: GroupedRuns
     options: ReportOptions
     rated: tuple[RatedProject, ...] = ()
-    command: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -48,11 +49,11 @@ def build_report(
     runs: Sequence[Run],
     options: ReportOptions | None = None,
     rated: Sequence[RatedProject] = (),
-    command: Sequence[str] = (),
+    named: Sequence[str] = (),
 ) -> Report:
     """Gather what a report says; BadInput if no run has scores or the metric is not there."""
     chosen = options or ReportOptions()
-    return Report(group_runs(runs, chosen), chosen, tuple(rated), tuple(command))
+    return Report(group_runs(runs, chosen), chosen, tuple(rated), tuple(named))
 
 
 def report_html(report: Report) -> str:
@@ -82,6 +83,8 @@ def _body(report: Report) -> Iterator[str]:
     yield f"<h1>{escape(report.title)}</h1>"
     yield f'<p class="note">{escape(_opening(report))}</p>'
     yield from (f'<p class="note">{escape(reason)}</p>' for reason in report.grouped.reasons)
+    if len(groups) > 1:
+        yield from (f"<p>{escape(headline(group))}</p>" for group in groups)
     links = "".join(
         f'<li><a href="#part-{n}">{escape(title)}</a></li>' for n, (title, _) in enumerate(sections)
     )
@@ -210,11 +213,23 @@ def _provenance(report: Report) -> Iterator[str]:
         lines.append((name, values, name != "Run" and len(set(values)) > 1))
     yield _by_run(report, "Made with", lines)
     commands = [provenance.train_command(run) for run in runs]
-    words = report.command or tuple(run.id for run in runs)
-    again = [*(c for c in commands if c), provenance.report_command(words)]
+    again = [*(c for c in commands if c), _command(report)]
     yield markup.code("\n".join(again), "Commands that make it again")
     if left_out := commands.count(""):
         yield f'<p class="note">{count(left_out, "run")} came from elsewhere, already trained.</p>'
+
+
+def _command(report: Report) -> str:
+    """Return the command line that writes this report again."""
+    options = report.options
+    words = list(report.named) or [run.id for run in report.grouped.runs]
+    words += ["--metric", options.metric] if options.metric else []
+    words += ["--margin", f"{options.margin:g}"] if options.margin is not None else []
+    words += ["--population", "examples"] if options.population == "these examples" else []
+    words += ["--across-bases"] if options.across_bases else []
+    words += ["--title", options.title] if options.title else []
+    words += [] if options.with_texts else ["--no-texts"]
+    return provenance.report_command(words)
 
 
 def _methods(report: Report) -> Iterator[str]:
