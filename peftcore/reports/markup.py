@@ -50,8 +50,8 @@ td.v {{white-space: nowrap; font-size: .84rem}}
 td .note {{font-size: .95em}}
 th button {{all: unset; cursor: pointer}}
 th button:focus-visible {{outline: 2px solid var(--link)}}
-th[aria-sort=ascending] button::after {{content: " ▲"}}
-th[aria-sort=descending] button::after {{content: " ▼"}}
+th[aria-sort=ascending] button::after {{content: " ▲"; content: " ▲" / ""}}
+th[aria-sort=descending] button::after {{content: " ▼"; content: " ▼" / ""}}
 tr.differs th, tr.differs td {{background: var(--shade)}}
 tr.differs th:first-child {{box-shadow: inset 3px 0 0 var(--link)}}
 .verdict {{font-weight: 600; white-space: nowrap}}

@@ -8,7 +8,7 @@ from peftcore.reports.write import build_report, report_html
 
 @pytest.fixture
 def opened(chromium, home, tmp_path):
-    """A report of four runs, opened from its file, and what the browser complained of or fetched."""
+    """A report of four runs, and what the browser complained of or fetched."""
     runs = make_runs()
     file = tmp_path / "report.html"
     file.write_text(report_html(build_report(runs)), "utf-8")
