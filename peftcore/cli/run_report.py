@@ -31,7 +31,7 @@ POPULATIONS: dict[str, Population] = {"task": "this task", "examples": "these ex
 
 @dataclass(frozen=True)
 class WhatOptions:
-    """What a report is about, if not the runs that are named."""
+    """Options that say which runs a report is about, beside those that are named."""
 
     sweep: Annotated[
         str | None, typer.Option(help="A sweep: its id, or the file that describes it.")
@@ -51,7 +51,7 @@ class WhatOptions:
 
 @dataclass(frozen=True)
 class JudgeOptions:
-    """How the runs are judged."""
+    """Options of how the runs are judged."""
 
     metric: Annotated[
         str | None, typer.Option(help="Metric; otherwise the first of each task.")

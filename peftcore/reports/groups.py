@@ -37,7 +37,7 @@ ESTIMATE_COLUMNS = [
 
 @dataclass(frozen=True)
 class ReportOptions:
-    """What a report is asked for.
+    """Choices of a report.
 
     metric: empty takes each task's own first. margin: the largest difference that counts as none,
     in the metric's unit; None takes two points of a hundred. with_texts: whether examples and

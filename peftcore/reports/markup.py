@@ -184,9 +184,9 @@ def table(
         lines.append(
             f"<tr{look}>{_cell(row[0], 'th')}{''.join(_cell(c, 'td') for c in row[1:])}</tr>"
         )
-    said = f"<caption>{escape(caption)}</caption>" if caption else ""
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return (
-        f'<div class="wide"><table>{said}<thead><tr>{top}</tr></thead>'
+        f'<div class="wide"><table>{title}<thead><tr>{top}</tr></thead>'
         f"<tbody>{''.join(lines)}</tbody></table></div>"
     )
 

@@ -26,7 +26,7 @@ RUNS_IN_TABLE = 6  # runs side by side in a table of settings
 
 @dataclass(frozen=True)
 class Report:
-    """What is written: the runs in their groups, what people gave them, how it was asked for.
+    """Contents of a report: the runs in their groups, what people gave them, how it was asked for.
 
     named: the words behind `report` that name what it is about; empty names the runs.
     """

@@ -72,14 +72,14 @@ def test_data_never_become_markup():
 
 def test_nothing_is_asked_for_from_anywhere(runs):
     page = Page(report_html(build_report(runs)))
-    asking = [
+    fetched = [
         (tag, name, value)
         for tag, attributes in page.elements
         for name, value in attributes.items()
         if name in ("src", "srcset", "action", "data", "poster", "xlink:href", "background")
         or (name == "href" and tag != "a")
     ]
-    assert not asking
+    assert not fetched
     hrefs = [a["href"] for a in page.find("a")]
     assert all(h.startswith(("#", "data:text/x-", "https://arxiv.org/abs/")) for h in hrefs)
     assert "@import" not in report_html(build_report(runs))
