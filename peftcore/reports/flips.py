@@ -9,7 +9,7 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Flips:
-    """Counts of what becomes of each answer from a first to a second run, over seeds that both have.
+    """Counts of what becomes of each answer from a first to a second run, by seed and item.
 
     items: one row per example, with columns example, lost (seeds in which it was right with the
     first and wrong with the second), won (the other way round) and seeds; most lost first.

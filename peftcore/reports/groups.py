@@ -69,7 +69,7 @@ class RunGroup:
     @cached_property
     def answers(self) -> dict[str, pd.DataFrame]:
         """Run id → every answer."""
-        return {run.id: run.answers() for run in self.runs}
+        return {run.id: _with_plain_texts(run.answers()) for run in self.runs}
 
     @cached_property
     def scores(self) -> dict[str, dict[str, list[float]]]:
@@ -215,6 +215,12 @@ class RunGroup:
             for seed, value in zip(table.seeds, table.seed_values(), strict=True)
         ]
         return pd.DataFrame(rows, columns=["run", "seed", "value"])
+
+
+def _with_plain_texts(answers: pd.DataFrame) -> pd.DataFrame:
+    """Return answers with texts as Python objects: metrics read each, which Arrow makes slow."""
+    texts = answers.select_dtypes("string").columns
+    return answers.astype(dict.fromkeys(texts, object))
 
 
 def _find_task(name: str) -> Task | None:
