@@ -42,6 +42,7 @@ ORDER = """
     peftcore/methods peftcore/analysis
     peftcore/training
     peftcore/jobs
+    peftcore/reports
     peftcore/exchange peftcore/intake
     peftcore/sweeps
     peftcore/pretraining

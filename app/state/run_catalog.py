@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from app.state import cache
 from peftcore import tasks
-from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparability
 from peftcore.data.task import Task
 from peftcore.errors import BadInput
 from peftcore.models import catalog
+from peftcore.reports.run_styles import method_title as method_title
+from peftcore.reports.run_styles import task_title as task_title
 from peftcore.runs.store import Run
 
 
@@ -22,12 +23,6 @@ def find_task(name: str) -> Task | None:
         return None
 
 
-def task_title(name: str) -> str:
-    """Return a task's title, or its name if it is gone."""
-    task = find_task(name)
-    return task.title if task else name
-
-
 def task_in_words(name: str) -> str:
     """Return what a task asks and what its labels stand for; empty if it is gone."""
     task = find_task(name)
@@ -36,11 +31,6 @@ def task_in_words(name: str) -> str:
     titles = [f"{label}: {title}" for label, title in task.wording.labels.items()]
     answers = f" Answers: {'; '.join(titles)}." if titles else ""
     return f"{task.question_in_words()}{answers}"
-
-
-def method_title(method: str) -> str:
-    """Return a method's title; one that is gone keeps the name it was run under."""
-    return METHODS[method].title if method in METHODS else method
 
 
 def run_title(run: Run) -> str:

@@ -16,18 +16,33 @@ class Alias:
     """The words a command began with, and those it begins with now.
 
     Where flags chose among several commands, flags → what has become of each, nothing of most; the
-    first of them has to be there.
+    first of them has to be there.  `only`: the options that the line may have, each with its
+    value, and nothing else; what has another word is a newer command of the same name.
     """
 
     old: str
     new: str
     flags: Mapping[str, str] = field(default_factory=dict)
+    only: tuple[str, ...] = ()
 
     def applies(self, args: Sequence[str]) -> bool:
         """Tell whether a command line begins so."""
         words = self.old.split()
         flags = {word.partition("=")[0] for word in args}
-        return list(args[: len(words)]) == words and flags >= set(list(self.flags)[:1])
+        if list(args[: len(words)]) != words or not flags >= set(list(self.flags)[:1]):
+            return False
+        return not self.only or self._has_only_options(args[len(words) :])
+
+    def _has_only_options(self, args: Sequence[str]) -> bool:
+        """Tell whether words are nothing but the options in `only` with their values."""
+        rest = list(args)
+        while rest:
+            name, equals, _ = rest.pop(0).partition("=")
+            if name not in self.only or not (equals or rest):
+                return False
+            if not equals:
+                rest.pop(0)
+        return True
 
     def translate(self, args: Sequence[str]) -> list[str]:
         """Write the command line as it is now."""
@@ -54,7 +69,8 @@ ALIASES = (
     Alias("check bias-only", "limits --check"),
     Alias("demos", "ship study-runs", {"--studies": ""}),
     Alias("demos", "ship demo-runs"),
-    Alias("measured", "report"),
+    Alias("measured", "ship measured"),
+    Alias("report", "ship measured", only=("--table", "--out")),
     Alias("pictures make", "ship images"),
     Alias("pictures", "images"),
     Alias("toys", "ship toys", {"--out": "--out"}),

@@ -6,10 +6,12 @@
 | runs/ID/ | spec, status, history, scores, manifest, adapter and what it forgot, as in the run |
 | runs/ID/tables/ | what the figures show, as CSV: scores, learning curves, right and wrong |
 | tables/ | all runs side by side: every score, and mean with 95 % interval |
+| report.html | the runs compared: verdicts, figures, tables, settings, a methods paragraph |
+| figures/ | the figures of the report, each as an SVG file |
 | SHA256SUMS | a hash of every member |
 
 Answers quote the data they answer, which may be somebody else's text; they are left out unless
-asked for. `reproduce` reads bundles.
+asked for, and the report then quotes none. `reproduce` reads bundles.
 """
 
 from __future__ import annotations
@@ -35,8 +37,10 @@ RUN_FILES = (
 )
 ANSWERS_FILE = "answers.parquet"
 TABLES = ("scores", "learning", "outcomes")
+REPORT_FILE = "report.html"
 MEMBER_PATTERN = re.compile(
     r"bundle\.json|README\.txt|SHA256SUMS|tables/(scores|summary)\.csv"
+    r"|report\.html|figures/[0-9a-z-]+\.svg"
     r"|runs/[0-9a-f]{12}/(status\.json|answers\.parquet|"
     + "|".join(re.escape(name) for name in RUN_FILES)
     + rf"|tables/({'|'.join(TABLES)})\.csv)"
@@ -46,6 +50,8 @@ README = """A reproduction bundle of runs of Adapter Lab.
   sha256sum -c SHA256SUMS                       checks that nothing was changed
   python -m peftcore reproduce THIS.zip --check compares versions, base and data of a machine
   python -m peftcore reproduce THIS.zip         trains every run again and compares the scores
+
+report.html opens in any browser and compares the runs; figures/ has its figures.
 
 {answers}
 """
@@ -89,7 +95,7 @@ def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
     }
     for run in chosen:
         members |= _run_members(run, with_answers)
-    return members | _summary_tables(chosen)
+    return members | _summary_tables(chosen) | _report_members(runs, with_answers)
 
 
 def _with_starts(runs: Sequence[Run]) -> list[Run]:
@@ -179,6 +185,21 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
     return {
         "tables/scores.csv": _csv((*heads, "seed", "value"), singles),
         "tables/summary.csv": _csv((*heads, "mean", "low", "high", "n"), means),
+    }
+
+
+def _report_members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
+    """Write the report of the runs that were asked for and its figures; nothing without scores."""
+    from peftcore.reports.groups import ReportOptions
+    from peftcore.reports.write import build_report, report_figures, report_html
+
+    scored = sorted((run for run in runs if run.scores()), key=lambda run: run.id)
+    if not scored:
+        return {}
+    report = build_report(scored, ReportOptions(with_texts=with_answers))
+    drawings = report_figures(report)
+    return {REPORT_FILE: report_html(report).encode()} | {
+        f"figures/{name}": drawing.encode() for name, drawing in drawings.items()
     }
 
 

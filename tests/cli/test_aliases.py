@@ -23,7 +23,8 @@ LINES = {
     "check bias-only --base b --seed 3": "limits --check --base b --seed 3",
     "demos --studies --out d": "ship study-runs --out d",
     "demos --device cpu": "ship demo-runs --device cpu",
-    "measured --out f": "report --out f",
+    "measured --out f": "ship measured --out f",
+    "report --table t --out f": "ship measured --table t --out f",
     "pictures make --out d": "ship images --out d",
     "pictures draw --prompt p": "images draw --prompt p",
     "toys 01 --out d --seeds 2": "ship toys 01 --out d --seeds 2",
@@ -63,9 +64,19 @@ def test_new_lines_are_left_alone(capsys):
 
 
 def test_old_names_are_in_no_list_of_commands():
-    gone = {each.old for each in ALIASES if " " not in each.old and not each.flags}
+    gone = {
+        each.old for each in ALIASES if " " not in each.old and not each.flags and not each.only
+    }
     assert gone == {"rates", "rate", "study", "prompt-study", "demos", "measured", "pictures"}
     assert not gone & find_commands().keys()
+
+
+def test_the_tables_of_experiments_are_no_report_of_runs():
+    """`report` without a run was the page of experiments; with one it is what it says."""
+    page = ("report", "report --out f", "report --table t", "report --out=f --table t")
+    runs = ("report R --out f", "report --out f R", "report --sweep S --out f", "report --help")
+    assert all(translate(line.split())[:2] == ["ship", "measured"] for line in page)
+    assert all(translate(line.split()) == line.split() for line in (*runs, "report --out"))
 
 
 def test_an_old_name_runs():

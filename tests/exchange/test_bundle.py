@@ -1,5 +1,6 @@
 import hashlib
 import json
+import xml.etree.ElementTree as ET
 import zipfile
 
 import pytest
@@ -35,6 +36,30 @@ def test_a_bundle_holds_what_decides_and_proves_the_scores_and_is_the_same_twice
     assert contents["runs"][0]["versions"] == {"sacrebleu": "2.6.0"}
     values = [v for run in runs for vs in run.scores().values() for v in vs]
     assert len(scores) == 1 + len(values)
+
+
+def test_a_bundle_has_the_report_and_its_figures(tmp_path):
+    runs = [make_run("lora"), make_run("spt")]
+    listed = bundle.write_bundle(runs, tmp_path / "a.zip")
+    figures = [name for name in listed if name.startswith("figures/")]
+    assert "figures/seeds.svg" in figures
+    assert len(figures) == 5
+    assert all(bundle.MEMBER_PATTERN.fullmatch(name) for name in listed)
+    with zipfile.ZipFile(tmp_path / "a.zip") as file:
+        report = file.read("report.html").decode()
+        for name in figures:
+            assert ET.fromstring(file.read(name)).tag.endswith("svg")
+    assert "LoRA has the highest mean" in report
+    assert "Answers side by side" not in report
+    bundle.write_bundle(runs, tmp_path / "b.zip", with_answers=True)
+    with zipfile.ZipFile(tmp_path / "b.zip") as file:
+        assert "Answers side by side" in file.read("report.html").decode()
+
+
+def test_runs_without_scores_are_bundled_without_a_report(tmp_path):
+    run = make_run("lora")
+    run.write_scores({})
+    assert "report.html" not in bundle.write_bundle([run], tmp_path / "a.zip")
 
 
 def test_answers_stay_at_home_unless_asked_for(tmp_path):

@@ -4,15 +4,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from app.theme import style_of_method
-from app.ui import answer_html
-from app.ui.answer_html import (
+from peftcore.reports import answer_html
+from peftcore.reports.answer_html import (
     AnswerCell,
     accepted_answers,
     closest_text,
     example_card,
     mark_differences,
 )
+from peftcore.reports.styles import style_of_method
 
 LORA = style_of_method("lora", "LoRA")
 HOSTILE = '<script>alert(1)</script> <img src=x onerror="alert(1)"> </div> &amp; "quoted"'

@@ -5,15 +5,15 @@ from typer.testing import CliRunner
 
 from peftcore import paths
 from peftcore.analysis.comparison import interval
-from peftcore.cli import app, report
+from peftcore.cli import app, ship_measured
 from peftcore.experiments import studies
 
-ROWS = studies.read(report.TABLE)
+ROWS = studies.read(ship_measured.TABLE)
 
 
 def test_the_page_in_the_tree_is_what_the_table_in_the_tree_says():
     page = (paths.ASSETS / "measured.md").read_text("utf-8")
-    assert page == report.experiments_markdown(ROWS)
+    assert page == ship_measured.experiments_markdown(ROWS)
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: f"{row.study} {row.run}")
@@ -35,10 +35,10 @@ def test_what_a_study_asks_for_is_what_its_rows_are_of():
 def test_means_without_interval_and_missing_ones_are_told():
     one = ROWS[0].__class__(**(vars(ROWS[0]) | {"mean": 0.5, "low": None, "high": None}))
     none = ROWS[0].__class__(**(vars(ROWS[0]) | {"mean": None}))
-    assert [report.format_cell(each) for each in (one, none, None)] == ["0.500", "–", "–"]
+    assert [ship_measured.format_cell(each) for each in (one, none, None)] == ["0.500", "–", "–"]
 
 
 def test_the_command_writes_the_page(tmp_path):
     out = tmp_path / "page.md"
-    assert CliRunner().invoke(app, ["report", "--out", str(out)]).exit_code == 0
-    assert out.read_text("utf-8") == report.experiments_markdown(ROWS)
+    assert CliRunner().invoke(app, ["ship", "measured", "--out", str(out)]).exit_code == 0
+    assert out.read_text("utf-8") == ship_measured.experiments_markdown(ROWS)

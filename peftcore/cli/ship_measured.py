@@ -1,4 +1,4 @@
-"""`report`: the tables of all experiments, as one page of Markdown.
+"""`ship measured`: the tables of all experiments, as one page of Markdown.
 
 No figure of that page is typed: rows come from the file that `experiment NAME --out` writes, and
 what an experiment is and how it is made from its definition.
@@ -13,15 +13,15 @@ from typing import Annotated
 import typer
 
 from peftcore import paths, tasks
-from peftcore.cli import app
+from peftcore.cli.ship import ship
 from peftcore.experiments import studies
 from peftcore.metrics.scores import METRICS
 
 TABLE = paths.ASSETS / "measured.csv"
 
 
-@app.command()
-def report(
+@ship.command("measured")
+def ship_measured(
     table: Annotated[
         Path, typer.Option(help="CSV file of experiments.", exists=True, dir_okay=False)
     ] = TABLE,
@@ -39,7 +39,7 @@ def experiments_markdown(rows: Sequence[studies.ExperimentRow]) -> str:
     """Write the page: a section for each experiment that has rows."""
     parts = [
         "# Measured\n",
-        "Made by `python -m peftcore report --out assets/measured.md` from "
+        "Made by `python -m peftcore ship measured --out assets/measured.md` from "
         "[measured.csv](measured.csv), which holds the score of every seed. Means with 95 % "
         "intervals over seeds (Student's t), every method at its defaults.\n",
     ]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from app import theme
-from app.ui.run_styles import shorten_names, styles_by_run, titles_by_run
+from peftcore.reports import styles
+from peftcore.reports.run_styles import shorten_names, styles_by_run, titles_by_run
 from peftcore.runs.spec import RunSpec
 
 
@@ -35,7 +35,7 @@ def test_two_runs_of_a_method_are_told_apart_by_what_differs():
     first, second = run(settings={"rank": 2, "alpha": 4}), run(settings={"rank": 8, "alpha": 4})
     assert names(first, second) == ["LoRA · rank 2", "LoRA · rank 8"]
     first, second = (styles_by_run([first, second])[each.id] for each in (first, second))
-    assert first.colour == second.colour == theme.method_colour("lora")
+    assert first.colour == second.colour == styles.method_colour("lora")
     assert first.dash != second.dash
 
 

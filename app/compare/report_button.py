@@ -1,0 +1,49 @@
+"""A button that writes the comparison on the page as one HTML file, made when it is clicked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+
+import streamlit as st
+
+from app.state.rating_store import current_experimenter, rating_store
+from peftcore.analysis.inference import Population
+from peftcore.rating import reporting
+from peftcore.reports.groups import ReportOptions
+from peftcore.reports.write import build_report, report_html
+from peftcore.runs.store import Run
+
+
+def offer_report(
+    runs: Sequence[Run],
+    metric: str,
+    margin: float | None = None,
+    population: Population = "this task",
+    across_bases: bool = False,
+) -> None:
+    """Offer the comparison of these runs as a file to send; nothing is computed before a click.
+
+    margin: in the metric's unit; None takes two points of a hundred.
+    """
+    options = ReportOptions(
+        metric, margin, population, across_bases=across_bases, made=f"{date.today():%d %B %Y}"
+    )
+    store, user = rating_store(), current_experimenter()
+
+    def content() -> bytes:
+        """Write the report; runs beside the page, so it calls nothing of Streamlit."""
+        rated = reporting.rated_projects(store, user, [run.id for run in runs])
+        return report_html(build_report(runs, options, rated)).encode()
+
+    st.download_button(
+        "Report",
+        content,
+        f"{runs[0].spec.task}-{metric}-report.html",
+        "text/html",
+        key="compare.report",
+        icon=":material/description:",
+        on_click="ignore",
+        help="Verdicts, figures, tables, settings, sources, a methods paragraph and LaTeX in one "
+        "HTML file, which opens without a server or a network.",
+    )

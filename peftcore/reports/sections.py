@@ -1,0 +1,300 @@
+"""The sections of a report on one group of runs: scores, verdicts, curves, flips, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pandas as pd
+
+from peftcore.analysis.verdicts import Verdict
+from peftcore.metrics.scores import find_measure
+from peftcore.reports import answer_html, figures, sentences
+from peftcore.reports.flips import Flips, count_flips
+from peftcore.reports.groups import RunGroup
+from peftcore.reports.markup import Cell, Markup, figure, folded, table
+from peftcore.reports.styles import RunStyle
+from peftcore.reports.svg import symbol_path
+from peftcore.reports.text import (
+    NO_VALUE,
+    count,
+    escape,
+    format_difference,
+    format_interval,
+    format_value,
+    is_missing,
+    value_format,
+)
+
+SHOWN_ITEMS = 5  # items of a flip table on each side
+SHOWN_EXAMPLES = 6  # examples whose answers stand side by side
+MAX_TEXT = 600  # characters of an example or answer
+TURNED: dict[Verdict, Verdict] = {
+    "ahead": "behind",
+    "behind": "ahead",
+    "equal": "equal",
+    "cannot tell": "cannot tell",
+}
+
+
+def run_label(style: RunStyle) -> Markup:
+    """Return a run's name with its symbol in its colour."""
+    key = (
+        '<svg class="key" viewBox="0 0 20 20" aria-hidden="true">'
+        f'<path d="{symbol_path(style.symbol, 10, 10, 7)}" fill="{style.colour}"/></svg>'
+    )
+    return Markup(f"{key}{escape(style.name)}")
+
+
+def runs_table(group: RunGroup) -> str:
+    """Tabulate the runs, best mean first: mean, interval, seeds, items, sizes."""
+    metric, form = group.metric, value_format(group.metric)
+    heads = ["Run", find_measure(metric).title, "95 % interval", "Seeds from", "to", "Seeds"]
+    heads += ["Examples", "Trained numbers", "Time, all seeds"]
+    rows = []
+    for row in group.estimates(metric).itertuples():
+        limits = format_interval(row.low, row.high, form)
+        rows.append(
+            [
+                Cell(run_label(group.styles[str(row.run)]), group.name(str(row.run))),
+                _number(row.mean, form),
+                Cell(limits if limits != NO_VALUE else str(row.reason or NO_VALUE), kind="n"),
+                _number(row.smallest, form),
+                _number(row.largest, form),
+                _number(row.seeds, "d"),
+                _number(row.items if group.has_items(metric) else None, "d"),
+                _number(row.trainable, ",.0f"),
+                Cell(_duration(row.seconds), row.seconds, "n"),
+            ]
+        )
+    return table(heads, rows, sortable=True)
+
+
+def _number(value: Any, form: str) -> Cell:
+    if value is None or pd.isna(value):
+        return Cell(NO_VALUE, "", "n")
+    return Cell(format_value(value, form), float(value), "n")
+
+
+def _duration(seconds: float) -> str:
+    if is_missing(seconds) or not seconds:
+        return NO_VALUE
+    return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} min"
+
+
+def verdict_matrix(group: RunGroup) -> str:
+    """Tabulate the verdict on each run (row) against each other (column)."""
+    metric, frame = group.metric, group.verdicts(group.metric)
+    order = list(group.estimates(metric).dropna(subset=["mean"])["run"])
+    if len(order) < 2:
+        return ""
+    by_pair = {(row.first, row.second): row for row in frame.itertuples()}
+    rows = []
+    for one in order:
+        cells: list[Cell | str] = [Cell(run_label(group.styles[one]))]
+        for other in order:
+            if one == other:
+                cells.append(Cell(NO_VALUE, kind="v"))
+            elif (one, other) in by_pair:
+                cells.append(_verdict_cell(by_pair[one, other], metric, 1))
+            else:
+                cells.append(_verdict_cell(by_pair[other, one], metric, -1))
+        rows.append(cells)
+    caption = (
+        f"Row against column: verdict, difference of {find_measure(metric).title} (row minus "
+        "column) and its 95 % interval."
+    )
+    return table(["", *(run_label(group.styles[o]) for o in order)], rows, caption=caption)
+
+
+def _verdict_cell(row: Any, metric: str, sign: int) -> Cell:
+    """Write the verdict on a pair, or with sign -1 on the pair turned round."""
+    verdict: Verdict = row.verdict if sign > 0 else TURNED[row.verdict]
+    low, high = sorted((sign * row.low, sign * row.high))
+    look = "open" if verdict == "cannot tell" else verdict
+    shown = f'<span class="verdict {look}">{escape(sentences.verdict_words(verdict))}</span>'
+    shown += f"<br>{escape(format_difference(sign * row.difference, metric))}"
+    if is_missing(row.low):
+        shown += f'<br><span class="note">{escape(row.reason)}</span>' if row.reason else ""
+    else:
+        limits = format_interval(low, high, f"+{value_format(metric)}")
+        shown += f'<br><span class="note">{escape(limits)}</span>'
+    return Cell(Markup(shown), kind="v")
+
+
+def group_section(group: RunGroup) -> Iterator[str]:
+    """Write the section of a group, piece by piece."""
+    yield f'<p class="lead">{escape(sentences.headline(group))}</p>'
+    yield f'<p class="note">{escape(sentences.basis(group))}</p>'
+    yield runs_table(group)
+    yield figure(figures.dot_plot(group), _seeds_note(group))
+    if matrix := verdict_matrix(group):
+        yield f"<h3>Verdict on every pair</h3>{matrix}"
+    if (differences := figures.difference_plot(group)) is not None:
+        yield figure(differences)
+    if (sizes := figures.size_plot(group)) is not None:
+        yield figure(sizes, '<p class="note">Steps: the best mean for at most so many numbers.</p>')
+    yield from _curves(group)
+    yield from _flips(group)
+    yield from _answers(group)
+
+
+def group_figures(group: RunGroup) -> dict[str, str]:
+    """Return name → a figure of the group as an SVG file of its own."""
+    histories = group.histories
+    drawings = {
+        "seeds": figures.dot_plot(group),
+        "differences": figures.difference_plot(group),
+        "size": figures.size_plot(group),
+        "validation-loss": figures.learning_curves(histories, group.styles, "dev_loss"),
+        "training-loss": figures.learning_curves(histories, group.styles, "train_loss"),
+    }
+    return {n: drawing.markup(standalone=True) for n, drawing in drawings.items() if drawing}
+
+
+def _seeds_note(group: RunGroup) -> str:
+    """Explain the dots, with every seed's value folded away."""
+    seeds, form = group.seed_table(group.metric), value_format(group.metric)
+    wide = seeds.pivot(index="seed", columns="run", values="value")
+    order = list(group.estimates(group.metric)["run"])
+    rows: list[list[Cell | str]] = [
+        [str(seed), *(_number(wide.loc[seed].get(run), form) for run in order)]
+        for seed in wide.index
+    ]
+    heads: list[str | Markup] = ["Seed", *(run_label(group.styles[run]) for run in order)]
+    note = '<p class="note">Dots: seeds. Bar: 95 % interval of the mean. Symbol: mean.</p>'
+    return note + folded("Every seed's value", table(heads, rows))
+
+
+def _curves(group: RunGroup) -> Iterator[str]:
+    """Draw validation and training loss."""
+    histories = group.histories
+    note = (
+        '<p class="note">Thick: mean over seeds, with its 95 % band over seeds. Thin: single '
+        "seeds. The adapter kept of each seed is that of its lowest validation loss.</p>"
+    )
+    for value in figures.LOSSES:
+        drawing = figures.learning_curves(histories, group.styles, value)
+        if drawing is not None:
+            yield figure(drawing, note)
+            note = ""
+
+
+def _flips(group: RunGroup) -> Iterator[str]:
+    """Count what becomes of answers from the second best run to the best, and show some items."""
+    rows = group.estimates(group.metric).dropna(subset=["mean"])
+    if len(rows) < 2:
+        return
+    best, second = rows["run"].iloc[0], rows["run"].iloc[1]
+    found = count_flips(group.answers[second], group.answers[best])
+    names = escape(group.name(second)), escape(group.name(best))
+    yield f"<h3>What changes from {names[0]} to {names[1]}</h3>"
+    if found is None:
+        yield (
+            '<p class="note">Answers of this task are not right or wrong, or the runs share no '
+            "seed, so there is nothing to count.</p>"
+        )
+        return
+    yield _flip_counts(found)
+    for title, side in (("Right → wrong", "lost"), ("Wrong → right", "won")):
+        yield _flip_items(group, (second, best), found.items, title, side)
+
+
+def _flip_counts(found: Flips) -> str:
+    """Tabulate how many answers stayed and changed."""
+    shares = [
+        ("Right → right", found.both_right),
+        ("Right → wrong", found.lost),
+        ("Wrong → right", found.won),
+        ("Wrong → wrong", found.both_wrong),
+    ]
+    rows: list[list[Cell | str]] = [
+        [name, Cell(f"{n:,}", n, "n"), Cell(f"{n / found.answers:.1%}", kind="n")]
+        for name, n in shares
+    ]
+    caption = f"{count(found.answers, 'answer')}: {count(found.seeds, 'seed')}, "
+    caption += count(len(found.items), "example")
+    return table(["Answer", "Answers", "Share"], rows, caption=caption)
+
+
+def _flip_items(
+    group: RunGroup, pair: tuple[str, str], items: pd.DataFrame, title: str, side: str
+) -> str:
+    """Show the items that changed in most seeds."""
+    changed = items[items[side] > 0].sort_values(side, ascending=False, kind="stable")
+    if changed.empty:
+        return ""
+    shown = changed.head(SHOWN_ITEMS)
+    heads = ["Example", "Seeds"]
+    if group.options.with_texts:
+        heads = ["Example", "Text", "Reference", "Seeds"]
+    texts = group.answers[pair[0]].drop_duplicates("example").set_index("example")
+    rows: list[list[Cell | str]] = []
+    for item in shown.itertuples():
+        seeds = Cell(f"{getattr(item, side)} of {item.seeds}", float(getattr(item, side)), "n")
+        if not group.options.with_texts:
+            rows.append([str(item.example), seeds])
+            continue
+        own = texts.loc[item.example]
+        rows.append(
+            [
+                str(item.example),
+                Cell(_cut(own["source"]), kind="text"),
+                Cell(_cut(own["target"]), kind="text"),
+                seeds,
+            ]
+        )
+    several = f"{title}: {len(changed):,} of {len(items):,} examples in at least one seed"
+    rest = "" if len(shown) == len(changed) else f"; the {len(shown)} that did in most seeds"
+    return table(heads, rows, caption=f"{several}{rest}.")
+
+
+def _cut(text: object) -> str:
+    """Return a text, cut where it is very long."""
+    words = str(text)
+    return words if len(words) <= MAX_TEXT else f"{words[:MAX_TEXT]} …"
+
+
+def _answers(group: RunGroup) -> Iterator[str]:
+    """Show what each run answered to a few examples, those that tell the runs apart first."""
+    if not group.options.with_texts:
+        return
+    tables = [frame.assign(run=run) for run, frame in group.answers.items() if len(frame)]
+    if not tables:
+        return
+    answers = pd.concat(tables, ignore_index=True)
+    seed = int(answers["seed"].min())
+    answers = answers[answers["seed"] == seed]
+    yield f"<h3>Answers side by side, seed {seed}</h3>"
+    yield (
+        '<p class="note">Examples on which runs differ first. Words only the answer has are '
+        "underlined; words of the reference that it lacks are struck through.</p>"
+    )
+    by_example = {name: rows for name, rows in answers.groupby("example", sort=False)}  # noqa: C416
+    chosen = sorted(by_example, key=lambda name: _sameness(by_example[name]))[:SHOWN_EXAMPLES]
+    for name in chosen:
+        yield f'<div class="card">{_answer_card(group, by_example[name])}</div>'
+
+
+def _sameness(rows: pd.DataFrame) -> int:
+    """Return 0 where some runs are right and some wrong, 1 where answers differ, else 2."""
+    right = rows["correct"].dropna().astype(bool)
+    if right.any() and not right.all():
+        return 0
+    return 1 if rows["text"].nunique() > 1 else 2
+
+
+def _answer_card(group: RunGroup, rows: pd.DataFrame) -> str:
+    """Write one example with every run's answer."""
+    first = rows.iloc[0]
+    label = None if pd.isna(first["label"]) else str(first["label"])
+    gold = answer_html.accepted_answers(_cut(first["target"]), label, first["references"])
+    cells = [
+        answer_html.AnswerCell(
+            group.styles[str(row.run)],
+            _cut(row.text),
+            None if pd.isna(row.correct) else bool(row.correct),
+        )
+        for row in rows.itertuples()
+    ]
+    return answer_html.example_card(_cut(first["source"]), gold[:4], cells, None)

@@ -1,0 +1,108 @@
+"""The result of a group of runs in sentences: who is ahead of whom, and for whom that holds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peftcore.analysis.inference import Population
+from peftcore.analysis.verdicts import Verdict
+from peftcore.metrics.scores import find_measure
+from peftcore.reports.groups import RunGroup
+from peftcore.reports.text import (
+    count,
+    format_difference,
+    format_interval,
+    format_value,
+    is_missing,
+    list_words,
+    plain,
+    value_format,
+)
+
+POPULATIONS: dict[Population, str] = {
+    "this task": "other seeds and other examples of the task",
+    "these examples": "other seeds on these very examples",
+}
+GLYPHS: dict[Verdict, str] = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
+
+
+def headline(group: RunGroup) -> str:
+    """Say the result in a few sentences: the best mean, and the verdicts on it."""
+    metric = group.metric
+    rows = group.estimates(metric).dropna(subset=["mean"])
+    info, form = find_measure(metric), value_format(metric)
+    if rows.empty:
+        return f"No run of {plain(group.title)} has a value of {info.title}."
+    best = rows.iloc[0]
+    extreme = "lowest" if info.better == "lower" else "highest"
+    words = f"{info.title}: {plain(group.name(best['run']))} has "
+    words += f"the {extreme} mean, " if len(rows) > 1 else "mean "
+    words += format_value(best["mean"], form)
+    if is_missing(best["low"]):
+        words += f" ({best['reason'] or 'no interval'})."
+    else:
+        words += f" (95 % interval {format_interval(best['low'], best['high'], form)})."
+    return f"{words} {_against_the_others(group, str(best['run']))}{_floor(group, best)}".strip()
+
+
+def _against_the_others(group: RunGroup, best: str) -> str:
+    """Say of whom the best is ahead, whom it equals, and where the data cannot tell."""
+    frame = group.verdicts(group.metric)
+    frame = frame[frame["first"] == best]
+    by_verdict: dict[str, list[Any]] = {}
+    for row in frame.itertuples():
+        by_verdict.setdefault(str(row.verdict), []).append(row)
+    margin = format_value(group.margin(group.metric), value_format(group.metric))
+    phrases = []
+    if rows := by_verdict.get("ahead"):
+        phrases.append(f"It is ahead of {_named(group, rows)}.")
+    if rows := by_verdict.get("equal"):
+        phrases.append(f"Within {margin} it equals {_named(group, rows)}.")
+    if rows := by_verdict.get("cannot tell"):
+        phrases.append(f"The data cannot tell it from {_named(group, rows)}.")
+    return " ".join(phrases)
+
+
+def _named(group: RunGroup, rows: list[Any]) -> str:
+    """Name runs, each with its difference to the best."""
+    form = f"+{value_format(group.metric)}"
+    words = []
+    for row in rows:
+        shown = format_difference(row.difference, group.metric)
+        if not is_missing(row.low):
+            shown += f", {format_interval(row.low, row.high, form)}"
+        words.append(f"{plain(group.name(row.second))} ({shown})")
+    return list_words(words)
+
+
+def _floor(group: RunGroup, best: Any) -> str:
+    """Say so where even the best run is not above what guessing scores."""
+    for words, level in group.chance_levels().items():
+        if best["mean"] <= level:
+            shown = format_value(level, value_format(group.metric))
+            return f" No run is above {words[:1].lower()}{words[1:]} ({shown})."
+    return ""
+
+
+def basis(group: RunGroup) -> str:
+    """Say whom intervals and verdicts speak of, and what they rest on."""
+    metric, frame = group.metric, group.verdicts(group.metric)
+    rows = group.estimates(metric)
+    words = f"Intervals of 95 % for {POPULATIONS[group.population(metric)]}"
+    if group.population(metric) != group.options.population:
+        words += ", since this metric has no values of single items"
+    seeds = sorted(set(rows["seeds"]))
+    shown = count(seeds[0], "seed") if len(seeds) == 1 else f"{seeds[0]} to {seeds[-1]} seeds"
+    words += f"; {shown}"
+    if group.has_items(metric):
+        words += f", {count(int(rows['items'].max()), 'example')}"
+    if len(frame):
+        margin = format_value(group.margin(metric), value_format(metric))
+        words += f". Verdicts at 5 %, margin of equality {margin}, Holm's correction over "
+        words += count(len(frame), "pair")
+    return f"{words}. {find_measure(metric).description}"
+
+
+def verdict_words(verdict: Verdict) -> str:
+    """Write a verdict with its sign."""
+    return f"{GLYPHS[verdict]} {verdict}"

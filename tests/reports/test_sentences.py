@@ -1,0 +1,80 @@
+"""A sentence says what the verdicts say, and no more."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+from support.runs import make_run
+
+from peftcore.reports import sentences
+from peftcore.reports.groups import ReportOptions, group_runs
+
+
+def pair(first, second, **options):
+    """Two runs with these chances of a right answer (s, i) each, as a group."""
+    runs = [make_run(method) for method in ("lora", "spt")]
+    group = group_runs(runs, ReportOptions(**options)).groups[0]
+    for run, values in zip(runs, (first, second), strict=True):
+        table = group.tables("accuracy")[run.id]
+        new = dataclasses.replace(table, statistics=np.asarray(values, float)[..., None])
+        group.tables("accuracy")[run.id] = new
+    return group
+
+
+def constant(share):
+    """The same share of 24 items right with each of 4 seeds."""
+    return np.tile(np.arange(24) < share * 24, (4, 1))
+
+
+def noisy(share, seed):
+    return np.random.default_rng(seed).random((4, 24)) < share
+
+
+def test_ahead_is_said_with_the_difference_and_its_interval():
+    words = sentences.headline(pair(noisy(0.95, 0), noisy(0.2, 1)))
+    assert words.startswith("Accuracy: LoRA has the highest mean, 0.")
+    assert "It is ahead of Scaled prompt tuning (+0." in words
+    assert "cannot tell" not in words
+
+
+def test_where_the_data_cannot_tell_that_is_what_is_said():
+    words = sentences.headline(pair(noisy(0.5, 0), noisy(0.5, 1)))
+    assert "The data cannot tell it from" in words
+    assert "ahead" not in words
+
+
+def test_equal_is_said_with_the_margin():
+    words = sentences.headline(pair(constant(0.5), constant(0.5), margin=0.05))
+    assert "Within 0.050 it equals Scaled prompt tuning (+0.000" in words
+
+
+def test_no_run_above_guessing_is_said():
+    words = sentences.headline(pair(constant(1 / 4), constant(1 / 4)))
+    assert words.endswith("No run is above guessing among 3 labels (0.333).")
+
+
+def test_one_run_is_no_comparison():
+    group = group_runs([make_run("lora")], ReportOptions()).groups[0]
+    words = sentences.headline(group)
+    assert words.startswith("Accuracy: LoRA has mean 0.")
+    assert not {"highest", "ahead", "cannot"} & set(words.split())
+    assert "Verdicts" not in sentences.basis(group)
+
+
+def test_one_seed_has_a_reason_in_place_of_an_interval():
+    group = group_runs([make_run("lora", population={"seeds": 1})], ReportOptions()).groups[0]
+    assert "(one seed says nothing about others)." in sentences.headline(group)
+    assert "; 1 seed, 24 examples" in sentences.basis(group)
+
+
+@pytest.mark.parametrize(
+    ("population", "words"),
+    [
+        ("this task", "other seeds and other examples of the task; 4 seeds, 24 examples"),
+        ("these examples", "other seeds on these very examples; 4 seeds, 24 examples"),
+    ],
+)
+def test_the_basis_names_population_counts_margin_and_pairs(population, words):
+    text = sentences.basis(pair(noisy(0.5, 0), noisy(0.5, 1), population=population, margin=0.03))
+    assert f"Intervals of 95 % for {words}" in text
+    assert "margin of equality 0.030, Holm's correction over 1 pair." in text
