@@ -14,7 +14,7 @@ import typer
 
 from peftcore import paths, tasks
 from peftcore.cli.ship import ship
-from peftcore.experiments import studies
+from peftcore.experiments import published, studies
 from peftcore.metrics.scores import METRICS
 
 TABLE = paths.ASSETS / "measured.csv"
@@ -41,12 +41,14 @@ def experiments_markdown(rows: Sequence[studies.ExperimentRow]) -> str:
         "# Measured\n",
         "Made by `python -m peftcore ship measured --out assets/measured.md` from "
         "[measured.csv](measured.csv), which holds the score of every seed. Means with 95 % "
-        "intervals over seeds (Student's t), every method at its defaults.\n",
+        "intervals over seeds (Student's t), every method at its defaults. They speak of these "
+        "examples: another sample of training examples, another start, the same test examples.\n",
     ]
     for name, experiment in studies.EXPERIMENTS.items():
         experiment_rows = [row for row in rows if row.study == name]
         if experiment_rows:
             parts += _section(name, experiment, experiment_rows)
+    parts += ["## Verdicts\n", published.study_block(rows) + "\n"]
     return "\n".join(parts)
 
 

@@ -11,7 +11,7 @@ from peftcore.system.markdown_blocks import replace_block
 ROWS = studies.read(published.MEASURED)
 
 
-@pytest.mark.parametrize("path", {path for path, _ in published.BLOCKS.values()}, ids=str)
+@pytest.mark.parametrize("path", sorted({path for path, _ in published.BLOCKS.values()}), ids=str)
 def test_the_readmes_in_the_tree_are_what_the_command_writes(path):
     assert path.read_text("utf-8") == published.readme_texts()[path]
 
