@@ -86,7 +86,7 @@ label.only {{font-size: .9rem}}
   h2 {{break-after: avoid}} h3 {{break-after: avoid}}
   figure, tr, .answers-card {{break-inside: avoid}}
   table {{font-size: 8pt; max-width: 100%}} th, td {{padding: .15rem .35rem; min-width: 0}}
-  td.text {{min-width: 0}} tbody th {{min-width: 6.5rem}}
+  td.text {{min-width: 0}} tbody th {{min-width: 6.5rem}} th.n {{white-space: normal}}
   td.v {{white-space: normal; font-size: 7.5pt}}
   td.c {{font-size: 6.5pt; padding: .1rem}}
   th button::after {{content: "" !important}}
