@@ -26,6 +26,7 @@ from peftcore.reports.text import (
     value_format,
 )
 
+MOST_IN_FULL = 7  # runs of a matrix whose cells have room for words and intervals
 SHOWN_ITEMS = 5  # items of a flip table on each side
 SHOWN_EXAMPLES = 6  # examples whose answers stand side by side
 MAX_TEXT = 600  # characters of an example or answer
@@ -61,8 +62,8 @@ def runs_table(group: RunGroup) -> str:
                 Cell(limits if limits != NO_VALUE else str(row.reason or NO_VALUE), kind="n"),
                 _number(row.smallest, form),
                 _number(row.largest, form),
-                _number(row.seeds, "d"),
-                _number(row.items if group.has_items(metric) else None, "d"),
+                _number(row.seeds, ",d"),
+                _number(row.items if group.has_items(metric) else None, ",d"),
                 _number(row.trainable, ",.0f"),
                 Cell(_duration(row.seconds), row.seconds, "n"),
             ]
@@ -89,37 +90,63 @@ def verdict_matrix(group: RunGroup) -> str:
     if len(order) < 2:
         return ""
     by_pair = {(row.first, row.second): row for row in frame.itertuples()}
+    compact = len(order) > MOST_IN_FULL
     rows = []
-    for one in order:
-        cells: list[Cell | str] = [Cell(run_label(group.styles[one]))]
+    for n, one in enumerate(order):
+        label = run_label(group.styles[one])
+        cells: list[Cell | str] = [Cell(Markup(f"{n + 1} {label.text}") if compact else label)]
         for other in order:
-            if one == other:
-                cells.append(Cell(NO_VALUE, kind="v"))
-            elif (one, other) in by_pair:
-                cells.append(_verdict_cell(by_pair[one, other], metric, 1))
+            ahead, behind = by_pair.get((one, other)), by_pair.get((other, one))
+            if ahead is None and behind is None:
+                cells.append(Cell(NO_VALUE, kind="c" if compact else "v"))
             else:
-                cells.append(_verdict_cell(by_pair[other, one], metric, -1))
+                row, sign = (behind, -1) if ahead is None else (ahead, 1)
+                cells.append(_verdict_cell(row, metric, sign, compact))
         rows.append(cells)
-    caption = (
-        f"Row against column: verdict, difference of {find_measure(metric).title} (row minus "
-        "column) and its 95 % interval."
-    )
-    return table(["", *(run_label(group.styles[o]) for o in order)], rows, caption=caption)
+    heads = [str(n + 1) if compact else run_label(group.styles[o]) for n, o in enumerate(order)]
+    caption = "Row against column: verdict, and difference (row minus column) of "
+    caption += find_measure(metric).title
+    if not compact:
+        return table(["", *heads], rows, caption=f"{caption} with its 95 % interval.")
+    signs = ", ".join(sentences.verdict_words(verdict) for verdict in sentences.GLYPHS)
+    matrix = table(["", *heads], rows, caption=f"{caption}. {signs}.")
+    return matrix + folded("Every pair with its interval", _pairs_table(group))
 
 
-def _verdict_cell(row: Any, metric: str, sign: int) -> Cell:
+def _verdict_cell(row: Any, metric: str, sign: int, compact: bool) -> Cell:
     """Write the verdict on a pair, or with sign -1 on the pair turned round."""
     verdict: Verdict = row.verdict if sign > 0 else TURNED[row.verdict]
     low, high = sorted((sign * row.low, sign * row.high))
     look = "open" if verdict == "cannot tell" else verdict
-    shown = f'<span class="verdict {look}">{escape(sentences.verdict_words(verdict))}</span>'
+    words = sentences.GLYPHS[verdict] if compact else sentences.verdict_words(verdict)
+    shown = f'<span class="verdict {look}">{escape(words)}</span>'
     shown += f"<br>{escape(format_difference(sign * row.difference, metric))}"
+    if compact:
+        return Cell(Markup(shown), kind="c")
     if is_missing(row.low):
         shown += f'<br><span class="note">{escape(row.reason)}</span>' if row.reason else ""
     else:
         limits = format_interval(low, high, f"+{value_format(metric)}")
         shown += f'<br><span class="note">{escape(limits)}</span>'
     return Cell(Markup(shown), kind="v")
+
+
+def _pairs_table(group: RunGroup) -> str:
+    """Tabulate every pair: verdict on the first, difference, interval, p after correction."""
+    form = f"+{value_format(group.metric)}"
+    heads = ["Run", "against", "Verdict", "Difference", "95 % interval", "p, Holm"]
+    rows: list[list[Cell | str]] = [
+        [
+            Cell(run_label(group.styles[row.first]), group.name(row.first)),
+            Cell(run_label(group.styles[row.second]), group.name(row.second)),
+            sentences.verdict_words(row.verdict),
+            Cell(format_difference(row.difference, group.metric), row.difference, "n"),
+            Cell(format_interval(row.low, row.high, form), kind="n"),
+            _number(row.holm, ".3g"),
+        ]
+        for row in group.verdicts(group.metric).itertuples()
+    ]
+    return table(heads, rows, sortable=True)
 
 
 def group_section(group: RunGroup) -> Iterator[str]:

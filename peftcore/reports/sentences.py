@@ -23,6 +23,7 @@ POPULATIONS: dict[Population, str] = {
     "this task": "other seeds and other examples of the task",
     "these examples": "other seeds on these very examples",
 }
+MOST_NAMED = 5  # runs of one verdict that a sentence names
 GLYPHS: dict[Verdict, str] = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
 
 
@@ -48,7 +49,7 @@ def headline(group: RunGroup) -> str:
 def _against_the_others(group: RunGroup, best: str) -> str:
     """Say of whom the best is ahead, whom it equals, and where the data cannot tell."""
     frame = group.verdicts(group.metric)
-    frame = frame[frame["first"] == best]
+    frame = frame[frame["first"] == best]  # the nearest first
     by_verdict: dict[str, list[Any]] = {}
     for row in frame.itertuples():
         by_verdict.setdefault(str(row.verdict), []).append(row)
@@ -64,7 +65,9 @@ def _against_the_others(group: RunGroup, best: str) -> str:
 
 
 def _named(group: RunGroup, rows: list[Any]) -> str:
-    """Name runs, each with its difference to the best."""
+    """Name runs, each with its difference to the best; of many only the nearest."""
+    if len(rows) > MOST_NAMED:
+        return f"{len(rows)} other runs, the nearest {_named(group, rows[:1])}"
     form = f"+{value_format(group.metric)}"
     words = []
     for row in rows:

@@ -46,7 +46,10 @@ def format_value(value: float | None, form: str) -> str:
     """Write a number, or a dash where there is none; a minus is a minus sign."""
     if value is None or math.isnan(value):
         return NO_VALUE
-    return f"{value:{form}}".replace("-", "−")
+    shown = f"{value:{form}}"
+    if not any(digit in shown for digit in "123456789"):
+        shown = f"{0.0:{form}}"  # a small number below zero is no −0
+    return shown.replace("-", "−")
 
 
 def format_interval(low: float | None, high: float | None, form: str) -> str:

@@ -1,6 +1,7 @@
 """A report in a real browser: it asks for nothing, sorts, filters, and prints."""
 
 import pytest
+from playwright.sync_api import expect
 from support.runs import make_runs
 
 from peftcore.reports.write import build_report, report_html
@@ -58,9 +59,7 @@ def test_pointing_at_a_run_fades_the_others(opened):
     marks = page.locator("figure").first.locator("g[data-run]")
     marks.first.locator("circle").first.hover()
     assert "chosen" in marks.first.get_attribute("class")
-    page.wait_for_function(
-        "getComputedStyle(document.querySelectorAll('figure g[data-run]')[1]).opacity < 0.5"
-    )
+    expect(marks.nth(1)).to_have_css("opacity", "0.18")
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -123,3 +123,19 @@ def test_examples_that_tell_runs_apart_come_first():
         for name, pairs in rows.items()
     }
     assert sorted(order, key=order.get) == ["split", "texts", "same"]
+
+
+def test_many_runs_have_a_matrix_of_signs_and_the_pairs_in_full():
+    runs = [make_run("lora", settings={"rank": rank}) for rank in range(1, 10)]
+    group = group_runs(runs, ReportOptions()).groups[0]
+    made = sections.verdict_matrix(group)
+    matrix, _, pairs = made.partition("<details")
+    assert "95 % interval" not in matrix
+    heads = matrix.split("</thead>")[0]
+    assert [f">{n}<" in heads for n in range(1, 10)] == [True] * 9
+    assert len(cells(pairs)) == 36
+    frame = group.verdicts("accuracy")
+    for row, line in zip(frame.itertuples(), cells(pairs), strict=True):
+        assert line[:2] == [group.name(row.first), group.name(row.second)]
+        assert line[2].endswith(row.verdict)
+        assert line[4] == f"{row.low:+.3f} to {row.high:+.3f}".replace("-", "−")

@@ -78,3 +78,17 @@ def test_the_basis_names_population_counts_margin_and_pairs(population, words):
     text = sentences.basis(pair(noisy(0.5, 0), noisy(0.5, 1), population=population, margin=0.03))
     assert f"Intervals of 95 % for {words}" in text
     assert "margin of equality 0.030, Holm's correction over 1 pair." in text
+
+
+def test_of_many_runs_the_nearest_is_named():
+    seeds = {"seeds": 12}
+    runs = [make_run("lora", settings={"rank": n}, population=seeds) for n in range(1, 10)]
+    group = group_runs(runs, ReportOptions()).groups[0]
+    for n, run in enumerate(runs):
+        table = group.tables("accuracy")[run.id]
+        right = np.random.default_rng(n).random((12, 24)) < (0.95 if n == 0 else 0.3)
+        statistics = right.astype(float)[..., None]
+        group.tables("accuracy")[run.id] = dataclasses.replace(table, statistics=statistics)
+    words = sentences.headline(group)
+    assert "It is ahead of 8 other runs, the nearest LoRA · rank" in words
+    assert words.count("LoRA · rank") == 2

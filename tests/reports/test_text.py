@@ -22,6 +22,7 @@ def test_text_from_right_to_left_is_isolated_and_other_text_is_as_it_is():
 def test_numbers_have_a_minus_sign_and_a_dash_where_there_are_none():
     assert text.format_value(-0.5, ".3f") == "−0.500"
     assert text.format_value(math.nan, ".3f") == text.format_value(None, ".3f") == "–"
+    assert text.format_value(-0.0001, "+.3f") == "+0.000"
     assert text.format_interval(-1.0, 2.0, "+.1f") == "−1.0 to +2.0"
     assert text.format_interval(None, 2.0, ".1f") == "–"
     assert text.format_difference(0.25, "accuracy") == "+0.250"
