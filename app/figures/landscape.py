@@ -27,6 +27,7 @@ SPLIT_NAMES = {
     "train": "training sample",
     "validation": "validation split",
     "test": "test split",
+    "general": "general text",
 }
 
 

@@ -12,8 +12,10 @@ from app.ui import charts, job_panel, widgets
 from peftcore.analysis.forgetting import ForgettingEstimate, estimate_forgetting
 from peftcore.labs.forgetting.request import ForgettingJob, ForgettingRequest
 from peftcore.models import catalog
-from peftcore.runs.forgetting import Forgetting
+from peftcore.runs.forgetting import LOSS, PAIRS, Forgetting
 from peftcore.runs.store import Run
+
+MEASURES = {LOSS: "Loss on general text (nats)", PAIRS: "Pairs judged rightly (share)"}
 
 
 def show_forgetting(run: Run) -> None:
@@ -52,7 +54,7 @@ def _show_values(run: Run, found: Forgetting) -> None:
     )
     st.caption(
         widgets.escape_markdown(
-            f"{len(found.base_loss)} texts ({found.text}), loss in nats per token; "
+            f"{len(found.base_loss)} texts ({found.text}), loss per token; "
             f"{len(found.base_right)} pairs ({found.pairs}). Above zero something was forgotten. "
             "95 % intervals speak of other seeds and other texts of the same kind."
         )
@@ -77,7 +79,7 @@ def forgetting_table(estimates: Mapping[str, ForgettingEstimate]) -> pd.DataFram
         change = each.change
         rows.append(
             {
-                "Measure": find_measure(name).title,
+                "Measure": MEASURES[name],
                 "Before": f"{each.before:.3f}",
                 "After": f"{each.after:.3f}",
                 "Forgotten": "–" if change.mean is None else f"{change.mean:+.3f}",

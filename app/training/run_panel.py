@@ -96,8 +96,9 @@ def _show_state(run: Run, status: RunStatus) -> None:
         "Seeds": str(run.spec.population.seeds),
         "Trainable parameters": f"{status.trainable:,}" if status.trainable else "not yet",
         "Time worked": widgets.format_duration(status.seconds),
-        "Time left": _time_left(status),
     }
+    if status.state != "done":
+        facts["Time left"] = _time_left(status)
     if status.processor_seconds is not None:
         facts["Processor time"] = widgets.format_duration(status.processor_seconds)
     if status.peak_memory is not None:
@@ -123,7 +124,7 @@ def _time_left(status: RunStatus) -> str:
     """An estimate from the speed so far."""
     if status.phase == "training" and status.left is not None:
         return f"about {widgets.format_duration(status.left)}"
-    return "none" if status.state == "done" else "not known"
+    return "not known"
 
 
 def _action_buttons(run: Run, status: RunStatus) -> None:

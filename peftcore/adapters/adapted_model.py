@@ -132,6 +132,16 @@ class AdaptedModel:
         other.seeds, other.vertices = next(iter(other.tensors.values())).shape[:2]
         return other
 
+    def one_seed(self, index: int) -> AdaptedModel:
+        """Return the model whose only seed is this one, counted from 0."""
+        effective = self.effective_tensors(self.tensors)  # (s, 1 or v, …)
+        return self.with_tensors(
+            {
+                name: t[index : index + 1].detach().expand(1, self.vertices, *t.shape[2:])
+                for name, t in effective.items()
+            }
+        )
+
     def layer_keys(self) -> list[str]:
         """List the layers that get a simplex point of their own if sampled per layer."""
         return sorted({layer_key(name) for name in self.effective_tensors(self.tensors)})

@@ -73,6 +73,7 @@ def requirements(run: Comparable, *, across_bases: bool = False) -> list[Require
         ),
         Requirement("split that was answered", evaluation.split, again),
         Requirement("limit of answered examples", str(evaluation.limit), again),
+        Requirement("protocol of evaluation", evaluation.protocol, again),
         Requirement("decoding", _decoding(evaluation), again),
         Requirement("scoring packages", _scorers(manifest), "score all runs with one version"),
     ]

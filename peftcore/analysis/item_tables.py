@@ -14,7 +14,8 @@ def table_of_answers(answers: pd.DataFrame, metric: str) -> SeedItemTable | None
 
     Items that some seed did not answer, or that have no score (no gold explanation), are left out.
     Strata are the gold labels, where every example has one of few: test rows are drawn balanced by
-    them. None for metrics without parts by item, or without a single whole item.
+    them. None for metrics without parts by item, without a single whole item, or where every seed
+    answered items of its own: then its mean varies with them already.
     """
     if answers.empty:
         return None
@@ -31,7 +32,8 @@ def table_of_answers(answers: pd.DataFrame, metric: str) -> SeedItemTable | None
     columns = answers["example"].map(column_of).to_numpy()
     statistics[rows, columns] = found.values
     whole = np.isfinite(statistics).all((0, 2))
-    if not whole.any():
+    shared = int((np.bincount(columns) == len(seeds)).sum())
+    if not whole.any() or shared < len(answers) / len(seeds) / 2:
         return None
     kept = tuple(str(item) for item, keep in zip(items, whole, strict=True) if keep)
     labels = answers.drop_duplicates("example")["label"].to_numpy()[whole]

@@ -240,6 +240,7 @@ def _rouge(answers: pd.DataFrame) -> Statistics:
 MAKERS: dict[str, Callable[[pd.DataFrame], Statistics]] = {
     "accuracy": lambda answers: _plain(_correct(answers)),
     "broken": _broken,
+    "feb_broken": lambda answers: _plain(_unexplained(answers)),
     "unexplained": lambda answers: _plain(_unexplained(answers)),
     "f1": _macro_f1,
     "matthews": _matthews,

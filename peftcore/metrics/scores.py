@@ -8,8 +8,8 @@ TER counts edits and may exceed 100. Scores that need a neural network are in `s
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
@@ -40,6 +40,12 @@ METRICS: dict[str, MetricInfo] = {
     ),
     "broken": MetricInfo(
         "Broken", 1, "Share of answers without label or without “because”.", "lower"
+    ),
+    "feb_broken": MetricInfo(
+        "Broken, FEB",
+        1,
+        "Share of answers without an explanation behind “because”, whatever their label; wrong.",
+        "lower",
     ),
     "unexplained": MetricInfo("Unexplained", 1, "Share of answers without “because”.", "lower"),
     "explanation_chrf": MetricInfo("Explanation chrF", 100, "Closest gold explanation, by chrF."),
@@ -292,6 +298,24 @@ def _is_broken(answer: Answer, example: Example) -> bool:
     """Return whether an answer lacks a label, or an explanation that its task asks for."""
     needs_explanation = SEPARATOR in example.target
     return answer.label is None or (needs_explanation and answer.explanation is None)
+
+
+def judge_as_benchmark(answers: Sequence[Answer]) -> list[Answer]:
+    """Return the answers as FEB (arXiv:2111.08284) counts them.
+
+    One that has nothing behind the separator, or no separator, is broken: it has neither label nor
+    explanation. A label that is none of the task's is wrong, but not broken.
+    """
+    return [
+        each if each.explanation else replace(each, label=None, explanation=None)
+        for each in answers
+    ]
+
+
+def benchmark_scores(scores: Mapping[str, float], answers: Sequence[Answer]) -> dict[str, float]:
+    """Return a task's scores of answers judged as FEB does, with its share of broken ones."""
+    broken = fmean(not answer.explanation for answer in answers)
+    return {n: v for n, v in scores.items() if n != "broken"} | {"feb_broken": broken}
 
 
 def reference_streams(references: Sequence[Sequence[str]]) -> Any:

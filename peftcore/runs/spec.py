@@ -118,6 +118,12 @@ class Evaluation(Settings):
     max_new_tokens: int | None = Field(
         None, ge=1, le=512, description="Longest answer in tokens; empty takes the task's own"
     )
+    protocol: Literal["shared", "feb"] = Field(
+        "shared",
+        description="Shared: every seed answers the same rows. FEB (arXiv:2111.08284): every seed "
+        "answers rows of its own, and an answer without an explanation is broken and wrong",
+        json_schema_extra={"advanced": True},
+    )
 
 
 class RunSpec(Settings):

@@ -187,7 +187,7 @@ def sweep_of(specs: Sequence[RunSpec], title: str) -> Sweep:
             "methods": [{"method": spec.method, "settings": spec.settings} for spec in specs],
             "episodes": first["population"],
             "training": first["training"],
-            "evaluation": first["evaluation"],
+            "evaluation": Evaluation.without_defaults(first["evaluation"]),
         }
     )
 

@@ -18,7 +18,7 @@ from peftcore.adapters.frozen_states import FrozenStateBatcher
 from peftcore.data.task import Answer, Example, Task
 from peftcore.models import decoding
 from peftcore.models.batching import ExampleBatcher
-from peftcore.runs.spec import Evaluation
+from peftcore.runs.spec import Evaluation, RunSpec
 from peftcore.system import thread_pool
 from peftcore.training import batch_budget
 
@@ -130,3 +130,20 @@ def examples_to_answer(task: Task, options: Evaluation) -> tuple[Example, ...]:
     if options.limit >= len(rows):
         return tuple(rows)
     return task.sample_balanced(rows, options.limit, f"{task.name}/{options.split}", options.split)
+
+
+def examples_of_seed(task: Task, spec: RunSpec, seed: int) -> tuple[Example, ...]:
+    """Return the examples that a seed of a run answers: the run's, or by FEB's protocol its own.
+
+    Its own are drawn anew for each seed, none of them among those it was trained or selected on.
+    """
+    options, t = spec.evaluation, spec.training
+    if options.protocol == "shared":
+        return examples_to_answer(task, options)
+    episode = task.few_shot(t.shots, seed, t.dev)
+    seen = {example.id for example in (*episode.train, *episode.dev)}
+    rows = [row for row in task.load(options.split) if row.id not in seen]
+    if options.limit >= len(rows):
+        return tuple(rows)
+    key = f"{task.name}/{options.split}/feb/{seed}"
+    return task.sample_balanced(rows, options.limit, key, options.split)

@@ -77,6 +77,12 @@ def build_spec(
         training_settings = _with_defaults(training_settings, "validation", "copies", "diversity")
     if start:
         _check_start_run(start, name)
+    evaluation_settings = _make_settings(Evaluation, evaluation)
+    if evaluation_settings.protocol == "feb" and task_definition.kind != "explain":
+        raise BadInput(
+            f"FEB's protocol judges a label with its explanation, and {task_definition.title} asks "
+            "for none: choose a task with explanations, or protocol shared"
+        )
     return RunSpec(
         base=name,
         task=task,
@@ -84,7 +90,7 @@ def build_spec(
         settings=_make_settings(method_class.Config, settings).model_dump(mode="json"),
         population=population_settings,
         training=training_settings,
-        evaluation=_make_settings(Evaluation, evaluation),
+        evaluation=evaluation_settings,
         start=start,
     )
 
@@ -235,7 +241,11 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
             f"{'each' if len(labels) > 1 else 'it'}: rename what it lacks, or choose another base"
         )
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
-    answered = evaluation.examples_to_answer(task, spec.evaluation)
+    answered = [
+        row
+        for n in spec.population.seed_numbers()[: None if spec.evaluation.protocol == "feb" else 1]
+        for row in evaluation.examples_of_seed(task, spec, n)
+    ]
     used = [row for episode in episodes for row in (*episode.train, *episode.dev)]
     batcher.check_fit(list({(row.id, row.source): row for row in (*used, *answered)}.values()))
 

@@ -10,7 +10,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec, Training
     from peftcore.runs.store import Run, RunStatus
+    from peftcore.training.evaluation import PassControl
     from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
 
 PATH_BYTES = 4_000_000  # of adapters that a run may keep of its path
@@ -226,9 +227,12 @@ def _answer_test_examples(
     from peftcore.training import evaluation
     from peftcore.training.trainer import TrainingProgress
 
-    options, began = run.spec.evaluation, time.monotonic()
-    rows = evaluation.examples_to_answer(task, options)
-    trained = trainer.seconds
+    began, trained, seed_numbers = (
+        time.monotonic(),
+        trainer.seconds,
+        run.spec.population.seed_numbers(),
+    )
+    rows = [evaluation.examples_of_seed(task, run.spec, n) for n in seed_numbers]
 
     def report_answered(done: int, of: int) -> None:
         spent = time.monotonic() - began
@@ -244,19 +248,59 @@ def _answer_test_examples(
             )
         )
 
-    run.write_status(phase="answering", message=f"Answering {len(rows)} examples")
     control = evaluation.PassControl(trainer.autocast, report_answered, stop)
-    answers = evaluation.answer_examples(
-        trainer.adapted, task, rows, trainer.batcher, options, control
-    )
+    if run.spec.evaluation.protocol == "shared":
+        run.write_status(phase="answering", message=f"Answering {len(rows[0])} examples")
+        answers = evaluation.answer_examples(
+            trainer.adapted, task, rows[0], trainer.batcher, run.spec.evaluation, control
+        )
+    else:
+        run.write_status(phase="answering", message="Every seed answers examples of its own")
+        answers = _answer_by_seed(task, trainer, rows, control)
     trainer.seconds = trained + time.monotonic() - began
-    seed_numbers = run.spec.population.seed_numbers()
-    tables = [
-        answers_table(task, rows, each, n) for each, n in zip(answers, seed_numbers, strict=True)
-    ]
+    parts = zip(rows, answers, seed_numbers, strict=True)
+    tables = [answers_table(task, given, each, n) for given, each, n in parts]
     run.write_answers(pd.concat(tables, ignore_index=True))
-    scores = [task.score(each, rows) for each in answers]
+    scores = [
+        _score(task, run.spec, each, given) for given, each in zip(rows, answers, strict=True)
+    ]
     run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
+
+
+def _answer_by_seed(
+    task: Task, trainer: Trainer, rows: Sequence[Sequence[Example]], control: PassControl
+) -> list[list[Answer]]:
+    """Let each seed answer its own rows, and judge the answers as FEB does."""
+    from peftcore.metrics.scores import judge_as_benchmark
+    from peftcore.training import evaluation
+
+    total, answers = sum(map(len, rows)), []
+
+    def report_all(before: int, done: int, of: int) -> None:
+        control.report(before + done, total)
+
+    for index, own_rows in enumerate(rows):
+        before = sum(map(len, rows[:index]))
+        [given] = evaluation.answer_examples(
+            trainer.adapted.one_seed(index),
+            task,
+            own_rows,
+            trainer.batcher,
+            trainer.spec.evaluation,
+            replace(control, report=partial(report_all, before)),
+        )
+        answers.append(judge_as_benchmark(given))
+    return answers
+
+
+def _score(
+    task: Task, spec: RunSpec, answers: Sequence[Answer], rows: Sequence[Example]
+) -> dict[str, float]:
+    """Score a seed's answers by the rules of the run's protocol."""
+    from peftcore.metrics.scores import benchmark_scores
+
+    scores = task.score(answers, rows)
+    return scores if spec.evaluation.protocol == "shared" else benchmark_scores(scores, answers)
 
 
 def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) -> None:

@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.no_adapter import unadapted_model
+from peftcore.data.task import Example
 from peftcore.models.base_model import BaseModel
-from peftcore.models.batching import TokenizedExample, pad_rows
+from peftcore.models.batching import ExampleBatcher, TokenizedExample, pad_rows
 
 MAX_LOGITS = 25_000_000  # numbers of one pass: 100 MB, 512 tokens with 49,152 words
 MAX_TOKENS = 4096  # of one pass, however few words there are
@@ -64,6 +65,19 @@ def measure(
         done += len(indices)
         tell(done, len(rows))
     return SentenceLikelihoods(sums, tokens)
+
+
+class TextBatcher(ExampleBatcher):
+    """Batches texts that are read for their likelihood, where a lab would batch examples."""
+
+    @staticmethod
+    def examples(texts: Sequence[str]) -> list[Example]:
+        """Return texts as the examples that this batches; they belong to no task."""
+        return [Example(f"text-{number}", text, "") for number, text in enumerate(texts)]
+
+    def _tokenize(self, example: Example) -> TokenizedExample:
+        """Tokenise an example's source as a text."""
+        return text_row(self.base, example.source, self.prompt_length)
 
 
 def batches(lengths: Sequence[int], tokens: int) -> Iterator[list[int]]:

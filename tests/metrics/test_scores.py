@@ -202,6 +202,7 @@ def test_every_metric_is_described():
     for name in ("cosine", "bertscore"):
         found |= text_scores.label_aware_means(name, [1.0], answers, gold)
     drawn = {"alignment", "old_alignment", "facts"}  # what tasks of pictures score themselves
+    found |= text_scores.benchmark_scores({}, answers)
     of_runs = {forgetting.LOSS, forgetting.PAIRS}  # measured on text of no task
     assert found.keys() | drawn | of_runs == text_scores.METRICS.keys()
     assert all(value <= text_scores.METRICS[key].maximum + 1e-9 for key, value in found.items())

@@ -20,6 +20,7 @@ SPLIT_TITLES = {
     "train": "Training sample",
     "validation": "Validation split",
     "test": "Test split",
+    "general": "General text",
 }
 EXAMPLE_COUNTS = (8, 12, 24, 48, 96, 0)
 
@@ -89,7 +90,8 @@ def pick_subject(runs: list[Run]) -> LandscapeSubject:
             key="landscape.split",
             width=220,
             help="A draw is what this seed was given, to train on or to choose its step by; a "
-            "split is all there is",
+            "split is all there is; general text belongs to no task, and where its loss is high "
+            "the base has forgotten",
         )
         example_count = st.selectbox(
             "How many",

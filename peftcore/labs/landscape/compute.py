@@ -38,6 +38,7 @@ def measure_landscape(context: LandscapeContext) -> None:
     context.done, context.total = status.done, status.of
     context.clear_if_stale()
     context.report_progress("Loading the adapters")
+    context.batcher  # noqa: B018 (refuses what cannot be looked at before anything is computed)
     if context.request.kind in POINT_KINDS:
         _measure_grid(context)
     elif context.request.kind == "flatness":

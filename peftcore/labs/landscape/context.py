@@ -10,9 +10,13 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.common.context import LabContext
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
+from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run
+from peftcore.training import forgetting, planning
 from peftcore.training.evaluation import examples_to_answer
+from peftcore.training.general_text import choose_general_text
+from peftcore.training.text_likelihood import TextBatcher
 
 ALL_EXAMPLES = 100_000  # a limit that no split reaches
 
@@ -41,9 +45,26 @@ class LandscapeContext(LabContext[LandscapeJob]):
                 )
         return runs
 
+    @cached_property
+    def batcher(self) -> ExampleBatcher:
+        """Return what batches the examples; BadInput where general text cannot be looked at."""
+        if self.request.split != "general":
+            return super().batcher
+        if reason := forgetting.reason_without(self.base):
+            raise BadInput(reason)
+        if self.request.kind in ("curve", "validation") or self.request.metric:
+            raise BadInput(
+                "general text has no answers and nothing is trained on it: look at its loss over "
+                "another kind of picture, or choose examples of the task"
+            )
+        return TextBatcher(self.base, (), planning.prompt_length(self.run.spec, self.base))
+
     def examples(self, seed: int) -> list[Example]:
         """Return the examples read at every point for a seed: its own draw, or a whole split."""
         split, limit = self.request.split, self.request.examples
+        if split == "general":
+            texts = choose_general_text(self.base.name).texts
+            return TextBatcher.examples(texts[: limit or len(texts)])
         if split in ("dev", "train"):
             episode = self.episode(seed)
             rows = episode.dev if split == "dev" else episode.train

@@ -46,8 +46,10 @@ class LandscapeRequest(background.JobRequest):
         description="Run, or adapters as RUN, RUN@STEP, RUN/SEED or RUN@STEP/SEED",
     )
     seed: int = Field(0, ge=0, le=63, description="Which seed of the run, counted from 0")
-    split: Literal["dev", "train", "validation", "test"] = Field(
-        "dev", description="Examples: the seed's own validation or training draw, or a whole split"
+    split: Literal["dev", "train", "validation", "test", "general"] = Field(
+        "dev",
+        description="Examples: the seed's own validation or training draw, a whole split, or "
+        "general text, on which the loss says what was forgotten",
     )
     examples: int = Field(24, ge=0, le=5000, description="Examples read at every point; 0: all")
     steps: int = Field(15, ge=2, le=60, description="Steps of the grid along a side")

@@ -1,8 +1,11 @@
 """What a run forgot stands on its page, or a button that measures it, or why there is nothing."""
 
+import numpy as np
+from safetensors.numpy import save_file
 from support.pages import open_page, sound, words
 from support.runs import make_run
 
+from app.training import forgetting_panel
 from peftcore.runs.forgetting import Forgetting
 
 DEMO = "5a7da5def8b7"
@@ -12,13 +15,13 @@ def with_base(run, kind, adapter=True):
     """Say in a made-up run's manifest of which kind its base is."""
     run.write_manifest(run.manifest() | {"base": {"fingerprint": "f0", "kind": kind}})
     if adapter:
-        (run.folder / "adapter.safetensors").touch()
+        save_file({"a": np.zeros(1)}, run.folder / "adapter.safetensors")
 
 
 def test_a_shipped_run_shows_before_after_and_the_interval():
     app = open_page("runs", run=DEMO)
     [table] = [frame.value for frame in app.dataframe if "Forgotten" in frame.value]
-    assert list(table["Measure"]) == ["Forgetting, loss", "Forgetting, pairs"]
+    assert list(table["Measure"]) == [*forgetting_panel.MEASURES.values()]
     assert list(table["Seeds"]) == [4, 4]
     assert all(" to " in text for text in table["95 % interval"])
     assert "other seeds and other texts" in words(app)

@@ -8,6 +8,7 @@ import torch
 from support.landscape_runs import at, done
 
 from peftcore import tasks
+from peftcore.errors import BadInput
 from peftcore.labs.common.context import adapter_digest
 from peftcore.labs.common.interpolation import PointEvaluator
 from peftcore.labs.landscape import compute
@@ -120,3 +121,24 @@ def test_a_shipped_landscape_is_whole_and_belongs_to_a_shipped_run(path):
         assert adapter_digest(run, part.step) == stamp
     if ask.kind in compute.POINT_KINDS:
         assert found.table()["loss"].notna().all()
+
+
+@pytest.mark.parametrize("name", ["simplex", "lora"])
+def test_the_loss_on_general_text_is_the_one_that_forgetting_rests_on(runs, name):
+    run = runs[name]
+    kind = "vertices" if name == "simplex" else "random"
+    table = done(kind, run.id, split="general", examples=6, steps=2).table()
+    wanted = np.mean(run.forgetting().loss[0][:6])
+    mark = "centroid" if name == "simplex" else "adapter"
+    assert at(table, mark) == pytest.approx(wanted, abs=1e-3)
+
+
+def test_general_text_is_refused_where_it_has_no_say(runs):
+    refused = {
+        "reader": ("vertices", "reads but does not write"),
+        "simplex": ("validation", "no answers"),
+    }
+    for name, (kind, words) in refused.items():
+        request = {"kind": kind, "runs": [runs[name].id], "split": "general"}
+        with pytest.raises(BadInput, match=words):
+            compute.run_landscape_job(LandscapeJob.create(LandscapeRequest.make(request)))
