@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from app.state import cache
 from peftcore import tasks
@@ -57,6 +57,18 @@ def runs_with_base() -> list[Run]:
     """Return every finished run whose base is on this machine, so that it can be asked anew."""
     here = {name: catalog.is_at_hand(name) for name in {run.spec.base for run in finished_runs()}}
     return [run for run in finished_runs() if here[run.spec.base]]
+
+
+def missing_base(run_ids: Iterable[str]) -> str:
+    """Return the first base of these runs that is not on this machine; empty if all are."""
+    for run_id in run_ids:
+        try:
+            base = cache.run_store().open(run_id).spec.base
+        except BadInput:  # a run of a lab with a store of its own, or one that is gone
+            continue
+        if not catalog.is_at_hand(base):
+            return base
+    return ""
 
 
 def runs_with_adapter() -> list[Run]:
