@@ -44,8 +44,9 @@ def method_title(method: str) -> str:
 
 
 def run_title(run: Run) -> str:
-    """Return what a run is called in a list: method, task and id."""
-    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
+    """Return what a run is called in a list: method, task, base and id."""
+    spec = run.spec
+    return f"{method_title(spec.method)} · {task_title(spec.task)} · {spec.base} · {run.id}"
 
 
 def finished_runs() -> list[Run]:

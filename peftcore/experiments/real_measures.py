@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from peftcore import tasks
 from peftcore.experiments import real_runs
 from peftcore.runs.ship import ADAPTER_FILE
@@ -76,7 +78,7 @@ def measure_attention(
             for example, earlier in zip(examples, before, strict=True)
             for seed in range(model.seeds)
         ]
-        mean = sum(changes) / len(changes)
+        mean = np.mean(changes, axis=0)
         rows.append({"run": run_id, "n": len(changes), "variation": mean.round(4).tolist()})
     return rows
 

@@ -38,8 +38,8 @@ PEFTCORE_DATA=FOLDER python -m peftcore ship real-runs    # trains them again, a
 ```
 
 Sized for two processor cores by cutting steps and answers, not seeds: {seeds} seeds, {shots}
-training and {dev} validation examples of each, {steps} steps of {batch}, {answers} test examples
-answered by every seed. Adapters sit in layers {first} to 29 of 30, where everything below is
+training and {dev} validation examples of each, {steps} steps of {batch} (as many as the rates were
+chosen for), {answers} test examples answered by every seed in at most {tokens} tokens. Adapters sit in layers {first} to 29 of 30, where everything below is
 computed once for each example; prompts enter below the first layer.
 """
 SCORES = """## Scores
@@ -91,6 +91,7 @@ def _lines(named: Sequence[tuple[RealRun, Run]]) -> Iterator[str]:
         limit=real_runs.MAX_ADAPTER_BYTES / 1e6,
         seeds=real_runs.SEEDS,
         answers=real_runs.ANSWERS,
+        tokens=real_runs.ANSWER_TOKENS,
         first=real_runs.UPPER_LAYERS["first_layer"],
         **{name: real_runs.TRAINING[name] for name in ("shots", "dev", "steps", "batch")},
     )

@@ -26,12 +26,12 @@ SEEDS = 4
 TRAINING: Mapping[str, Any] = {
     "shots": 48,
     "dev": 16,
-    "steps": 40,
+    "steps": 24,
     "batch": 4,
     "evaluate_every": 8,
 }
-SIMPLEX_COPIES = 4  # of dev in stochastic validation, each with a pass of its own
-ANSWERS = 100
+SIMPLEX_COPIES = 3  # of dev in stochastic validation, each with a pass of its own
+ANSWERS, ANSWER_TOKENS = 60, 40
 MAX_ADAPTER_BYTES = 1_250_000  # in half precision; of larger ones scores and answers ship
 UPPER_LAYERS = {"first_layer": 20}  # of 30: what lies below is computed once for each example
 PREFIX_TEXT = (
@@ -68,7 +68,7 @@ class RealRun:
             settings=settings.model_dump(mode="json"),
             population=Members(seeds=SEEDS, vertices=self.vertices),
             training=Training(**training),
-            evaluation=Evaluation(limit=ANSWERS),
+            evaluation=Evaluation(limit=ANSWERS, max_new_tokens=ANSWER_TOKENS),
         )
 
 
