@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 S = TypeVar("S", bound=Settings)
+SIMPLEX_FIELDS = {  # part of a spec → fields that decide nothing where there is one vertex
+    "population": ("draw",),
+    "training": ("validation", "copies", "diversity"),
+}
 
 
 @dataclass(frozen=True)
@@ -69,9 +73,9 @@ def build_spec(
             update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )
     population_settings = _make_settings(Members, population)
-    if population_settings.vertices == 1:  # what only a simplex has decides nothing
-        population_settings = _with_defaults(population_settings, "draw")
-        training_settings = _with_defaults(training_settings, "validation", "copies", "diversity")
+    if population_settings.vertices == 1:
+        population_settings = _with_defaults(population_settings, *SIMPLEX_FIELDS["population"])
+        training_settings = _with_defaults(training_settings, *SIMPLEX_FIELDS["training"])
     if start:
         _check_start_run(start, name)
     return RunSpec(
