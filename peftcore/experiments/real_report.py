@@ -37,11 +37,11 @@ python -m peftcore models add {base}
 PEFTCORE_DATA=FOLDER python -m peftcore ship real-runs    # trains them again, and writes this page
 ```
 
-Sized for two processor cores by cutting steps and answers, not seeds: {seeds} seeds, {shots} training
-and {dev} validation examples of each, {steps} steps of {batch} (as many as the rates were chosen for),
-{answers} test examples answered by every seed in at most {tokens} tokens. Adapters sit in layers {first}
-to 30 of 30, where everything below is computed once for each example; prompts enter below the first
-layer.
+Sized for two processor cores by cutting steps and answers, not seeds: {seeds} seeds,
+{shots} training and {dev} validation examples of each, {steps} steps of {batch} (as many as the
+rates were chosen for), {answers} test examples answered by every seed in at most {tokens} tokens.
+Adapters sit in layers {first} to 30 of 30, where everything below is computed once for each
+example; prompts enter below the first layer.
 """
 SCORES = """## Scores
 
