@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from app.state import cache
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
+from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.analysis import comparability
 from peftcore.data.task import Task
 from peftcore.errors import BadInput
@@ -70,6 +71,11 @@ def missing_base(run_ids: Iterable[str]) -> str:
         if not catalog.is_at_hand(base):
             return base
     return ""
+
+
+def has_large_base(run: Run) -> bool:
+    """Return whether a run's base counts as large, be it on this machine or not."""
+    return int(run.manifest().get("base", {}).get("parameters", 0)) >= LARGE_BASE
 
 
 def runs_with_adapter() -> list[Run]:
