@@ -48,10 +48,10 @@ def test_every_difference_makes_another_name():
 def test_what_decides_nothing_in_a_run_is_not_in_its_name():
     """Copies of dev belong to a simplex, a text to a start from one."""
     plain = run("prefix_tuning", settings={"start": "random", "text": ""})
-    told = run("prefix_tuning", settings={"start": "text", "text": "Which one, and why? " * 9})
+    from_text = run("prefix_tuning", settings={"start": "text", "text": "Which one, and why? " * 9})
     corners = {"population": {"vertices": 3}, "training": {"copies": 3}}
     simplex = run("prefix_tuning", settings={"start": "random", "text": ""}, **corners)
-    assert names(plain, told) == ["Prefix tuning · start random", "Prefix tuning · start text"]
+    assert names(plain, from_text) == ["Prefix tuning · start random", "Prefix tuning · start text"]
     assert names(plain, simplex) == ["Prefix tuning · vertices 1", "Prefix tuning · vertices 3"]
     other = run("prefix_tuning", **corners | {"training": {"copies": 9}})
     assert names(simplex, other)[1].startswith("Prefix tuning · copies 9")
