@@ -77,10 +77,12 @@ LICENCES = """## Licences
 def write_report(folder: Path, runs: Sequence[Run], measured: Mapping[str, Any]) -> None:
     """Write README.md into the folder of the shipped runs, which are those of REAL_RUNS in order.
 
-    measured: as `real_measures.measure_inside` returns it. Scores of explanations need the data.
+    measured: as `real_measures.measure_inside` returns it, empty to leave that out. Scores of
+    explanations need the data at hand.
     """
     named = list(zip(REAL_RUNS, runs, strict=True))
-    lines = [*_lines(named), *_inside(named, measured), "", LICENCES.rstrip("\n")]
+    inside = [*_inside(named, measured), ""] if measured else []
+    lines = [*_lines(named), *inside, LICENCES.rstrip("\n")]
     (folder / "README.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
