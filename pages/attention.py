@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.labs.attention import selection, views
 from app.state import wait_for_imports
-from app.ui import errors, widgets
+from app.ui import errors, pickers, widgets
 
 st.title("Attention", anchor=False)
 st.caption(
@@ -15,6 +15,7 @@ st.caption(
 
 def show() -> None:
     """Choose models and input, record what they look at, and show it."""
+    pickers.invite_missing_base(pickers.requested_run_ids("run"))
     known = selection.subjects_by_id()
     if not known:
         widgets.missing_base("There is no base model yet")

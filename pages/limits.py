@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.labs.limits import cache, selection, views
 from app.state import wait_for_imports
-from app.ui import charts, errors, widgets
+from app.ui import charts, errors, pickers, widgets
 
 st.title("Limits", anchor=False)
 st.caption(
@@ -15,6 +15,7 @@ st.caption(
 
 def show() -> None:
     """Choose a run and a text, then look into one head."""
+    pickers.invite_missing_base(pickers.requested_run_ids("run"))
     runs = cache.candidate_runs()
     if not runs:
         widgets.empty_state(

@@ -11,6 +11,7 @@ st.title("Playground", anchor=False)
 
 def show() -> None:
     """Choose adapters, write or take a text, send it, read the answers side by side."""
+    pickers.invite_missing_base(pickers.requested_run_ids())
     finished_runs = run_catalog.runs_with_base()
     if not finished_runs:
         widgets.empty_state(

@@ -21,6 +21,7 @@ if not runs:
     st.stop()
 
 run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
+pickers.invite_missing_base([run.id])
 run_panel.show_run(run)
 run_panel.show_results(run)
 forgetting_panel.show_forgetting(run)

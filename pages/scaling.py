@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.labs.scaling import ablation_views, selection, views
 from app.state import wait_for_imports
-from app.ui import charts, errors, widgets
+from app.ui import charts, errors, pickers, widgets
 
 st.title("Scaling", anchor=False)
 SINGLE_RUN_VIEWS = {
@@ -23,6 +23,7 @@ EXPERIMENT_VIEWS = {
 
 def show() -> None:
     """Choose a run, a seed and a view."""
+    pickers.invite_missing_base(pickers.requested_run_ids("run"))
     found = selection.candidate_runs()
     if not found:
         widgets.empty_state(

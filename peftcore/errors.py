@@ -12,6 +12,10 @@ class BadInput(ValueError):
     """An input that cannot be used: the message says what, its value, and what would be right."""
 
 
+class MissingBase(BadInput):
+    """A base that is not on this machine; pages invite to add one."""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str]) -> BadInput:
     """Return the error for an unknown name, with close matches and the known names."""
     known = sorted(known)

@@ -174,7 +174,7 @@ def word_plane(
         (left, bottom), (right, top) = spots.min(0) - edge, spots.max(0) + edge
         figure.update_xaxes(range=[left, right])
         figure.update_yaxes(range=[bottom, top])
-    return with_title(figure, f"{len(before)} soft tokens and {len(words) + len(others)} words")
+    return with_title(figure, f"{len(before)} soft tokens and {len(words) + len(others):,} words")
 
 
 def word_plane_alt(words: np.ndarray, before: np.ndarray, after: np.ndarray) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from app.state import cache
 from peftcore import tasks
+from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.analysis import comparability
 from peftcore.data.task import Task
 from peftcore.errors import BadInput
@@ -34,8 +35,9 @@ def task_in_words(name: str) -> str:
 
 
 def run_title(run: Run) -> str:
-    """Return what a run is called in a list: method, task and id."""
-    return f"{method_title(run.spec.method)} · {task_title(run.spec.task)} · {run.id}"
+    """Return what a run is called in a list: method, task, base and id."""
+    spec = run.spec
+    return f"{method_title(spec.method)} · {task_title(spec.task)} · {spec.base} · {run.id}"
 
 
 def finished_runs() -> list[Run]:
@@ -47,6 +49,23 @@ def runs_with_base() -> list[Run]:
     """Return every finished run whose base is on this machine, so that it can be asked anew."""
     here = {name: catalog.is_at_hand(name) for name in {run.spec.base for run in finished_runs()}}
     return [run for run in finished_runs() if here[run.spec.base]]
+
+
+def missing_base(run_ids: Iterable[str]) -> str:
+    """Return the first base of these runs that is not on this machine; empty if all are."""
+    for run_id in run_ids:
+        try:
+            base = cache.run_store().open(run_id).spec.base
+        except BadInput:  # a run of a lab with a store of its own, or one that is gone
+            continue
+        if not catalog.is_at_hand(base):
+            return base
+    return ""
+
+
+def has_large_base(run: Run) -> bool:
+    """Return whether a run's base counts as large, be it on this machine or not."""
+    return int(run.manifest().get("base", {}).get("parameters", 0)) >= LARGE_BASE
 
 
 def runs_with_adapter() -> list[Run]:

@@ -18,9 +18,9 @@ from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
-from app.ui.widgets import as_sentence, escape_markdown
+from app.ui.widgets import as_sentence, escape_markdown, missing_base
 from peftcore import paths
-from peftcore.errors import BadInput
+from peftcore.errors import BadInput, MissingBase
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,6 +36,8 @@ def boundary(where: str) -> Iterator[None]:
     """Show what goes wrong inside as a box; `where` names the page in the log."""
     try:
         yield
+    except MissingBase as error:
+        missing_base(as_sentence(str(error)))
     except BadInput as error:
         st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
     except Exception:  # the border itself: whatever is left is a fault of ours

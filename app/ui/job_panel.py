@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import streamlit as st
 
-from app.state import cache
+from app.state import cache, run_catalog
 from app.ui import errors, widgets
 from peftcore.jobs.background import BackgroundJob, JobRequest
 from peftcore.jobs.queue import restart_missing_workers
@@ -134,6 +134,9 @@ def _start_button(
     """The button that begins or goes on, unless everything is measured."""
     status = job.status() if job else None
     if status and status.state == "done":
+        return
+    if base := run_catalog.missing_base(ref.run for ref in request.adapter_refs()):
+        widgets.missing_base(f"This needs the base {base}, which is not on this machine")
         return
     if job and status and status.state == "failed":
         st.error(widgets.escape_markdown(status.message), icon=":material/error:")

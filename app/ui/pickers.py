@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import streamlit as st
 
-from app.state import cache
+from app.state import cache, run_catalog
 from app.ui import url_state, widgets
 from peftcore.errors import BadInput
 from peftcore.models import catalog
@@ -92,6 +92,12 @@ def why_run_missing(needed: str) -> Callable[[str], str]:
     return explain
 
 
+def invite_missing_base(run_ids: Sequence[str]) -> None:
+    """Invite to add the base of a run that the address names, where it is not on this machine."""
+    if base := run_catalog.missing_base(run_ids):
+        widgets.missing_base(f"The base {base} is not on this machine, so its runs cannot be asked")
+
+
 def pick_seed(
     runs: Sequence[Run], key: str, *, help: str | None = None, width: int | Literal["stretch"] = 120
 ) -> int:
@@ -107,9 +113,9 @@ def pick_seed(
     )
 
 
-def requested_run_ids() -> list[str]:
+def requested_run_ids(name: str = "runs") -> list[str]:
     """Return the ids of the runs that the address names (`?runs=…`)."""
-    return [part for part in st.query_params.get("runs", "").split(",") if part]
+    return [part for part in st.query_params.get(name, "").split(",") if part]
 
 
 def requested_runs(runs: Sequence[Run]) -> list[Run]:

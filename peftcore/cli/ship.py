@@ -18,6 +18,9 @@ from peftcore.cli.toys import ToyOptions, print_results, train_experiment
 from peftcore.cli.training import train_here, train_or_load
 from peftcore.experiments import published
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
+from peftcore.experiments.real_measures import measure_inside
+from peftcore.experiments.real_report import write_report
+from peftcore.experiments.real_runs import ship_real_runs
 from peftcore.jobs.worker import resolve_device
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.images import demo_runs as image_runs
@@ -64,6 +67,22 @@ def ship_readme_tables() -> None:
 def _train_runs(folder: Path, specs: list[RunSpec] | None, device: str, as_json: bool) -> None:
     torch_device = resolve_device(device)
     runs = write_demo_runs(folder, lambda run: train_here(run, torch_device), specs)
+    _print_runs(runs, as_json)
+
+
+@ship.command("real-runs")
+def ship_runs_on_real_base(
+    out: Out = None,
+    data: options.Data = None,
+    device: options.Device = "auto",
+    as_json: printing.AsJson = False,
+) -> None:
+    """Train the runs on a real base, which must be added first; texts of the data stay behind."""
+    options.use_data(data)
+    torch_device = resolve_device(device)
+    folder = (out or paths.ASSETS / "real_runs").expanduser()
+    runs = ship_real_runs(folder, lambda run: train_here(run, torch_device))
+    write_report(folder, runs, measure_inside(folder, runs))
     _print_runs(runs, as_json)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from peftcore import paths
-from peftcore.errors import BadInput, unknown_name
+from peftcore.errors import BadInput, MissingBase, unknown_name
 from peftcore.models import base_report
 from peftcore.models.architectures import ModelKind, find_architecture
 from peftcore.models.base_report import BaseReport
@@ -129,7 +129,7 @@ def locate_base(name: str) -> Path | str:
         return name
     if reason := unusable_bases().get(name):
         raise BadInput(reason)
-    raise unknown_name("base", name, base_names())
+    raise MissingBase(str(unknown_name("base", name, base_names())))
 
 
 def is_at_hand(name: str) -> bool:

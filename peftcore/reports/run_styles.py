@@ -17,6 +17,7 @@ from peftcore.analysis.comparability import Comparable
 from peftcore.errors import BadInput
 from peftcore.reports.styles import RunStyle, style_of_method
 from peftcore.runs.spec import RunSpec
+from peftcore.training.planning import SIMPLEX_FIELDS
 
 MAX_SHOWN = 3  # settings in a name, and values of one that has several
 
@@ -114,7 +115,8 @@ def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:
     """Return for each spec the settings, in words, in which it differs from the others."""
     flat = [_flat_settings(spec) for spec in specs]
     names = list(dict.fromkeys(name for values in flat for name in values))
-    differing = [name for name in names if _count_distinct(flat, [name]) > 1]
+    having = {name: [values for values in flat if name in values] for name in names}
+    differing = [name for name in names if _count_distinct(having[name], [name]) > 1]
     shown = differing if len(differing) <= MAX_SHOWN else _fewest_distinguishing(flat, differing)
     ellipsis = ["…"] * (len(shown) < len(differing))
     return [
@@ -153,7 +155,12 @@ def _is_list(value: object) -> bool:
 
 
 def _flat_settings(spec: RunSpec) -> dict[str, Any]:
-    """Return everything but base, task and method by dotted name."""
+    """Return everything but base, task and method by dotted name, unless it decides nothing."""
+    idle = set()
+    if spec.population.vertices == 1:
+        idle = {f"{part}.{name}" for part, names in SIMPLEX_FIELDS.items() for name in names}
+    if spec.settings.get("start") != "text":
+        idle.add("settings.text")
     sections = {
         "settings": spec.settings,
         "training": spec.training.model_dump(),
@@ -161,7 +168,10 @@ def _flat_settings(spec: RunSpec) -> dict[str, Any]:
         "evaluation": spec.evaluation.model_dump(),
     }
     return {
-        f"{part}.{key}": value for part, values in sections.items() for key, value in values.items()
+        f"{part}.{key}": value
+        for part, values in sections.items()
+        for key, value in values.items()
+        if f"{part}.{key}" not in idle
     }
 
 

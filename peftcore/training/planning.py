@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 
 S = TypeVar("S", bound=Settings)
 STANDARDISED_ROWS = 64  # that a head is standardised on, at most
+SIMPLEX_FIELDS = {  # part of a spec → fields that decide nothing where there is one vertex
+    "population": ("draw",),
+    "training": ("validation", "copies", "diversity"),
+}
 
 
 @dataclass(frozen=True)
@@ -72,9 +76,9 @@ def build_spec(
         )
     training_settings = _with_standardisation(training_settings, kind)
     population_settings = _make_settings(Members, population)
-    if population_settings.vertices == 1:  # what only a simplex has decides nothing
-        population_settings = _with_defaults(population_settings, "draw")
-        training_settings = _with_defaults(training_settings, "validation", "copies", "diversity")
+    if population_settings.vertices == 1:
+        population_settings = _with_defaults(population_settings, *SIMPLEX_FIELDS["population"])
+        training_settings = _with_defaults(training_settings, *SIMPLEX_FIELDS["training"])
     if start:
         _check_start_run(start, name)
     evaluation_settings = _make_settings(Evaluation, evaluation)

@@ -45,6 +45,18 @@ def test_every_difference_makes_another_name():
     assert len(set(made)) == 3
 
 
+def test_what_decides_nothing_in_a_run_is_not_in_its_name():
+    """Copies of dev belong to a simplex, a text to a start from one."""
+    plain = run("prefix_tuning", settings={"start": "random", "text": ""})
+    from_text = run("prefix_tuning", settings={"start": "text", "text": "Which one, and why? " * 9})
+    corners = {"population": {"vertices": 3}, "training": {"copies": 3}}
+    simplex = run("prefix_tuning", settings={"start": "random", "text": ""}, **corners)
+    assert names(plain, from_text) == ["Prefix tuning · start random", "Prefix tuning · start text"]
+    assert names(plain, simplex) == ["Prefix tuning · vertices 1", "Prefix tuning · vertices 3"]
+    other = run("prefix_tuning", **corners | {"training": {"copies": 9}})
+    assert names(simplex, other)[1].startswith("Prefix tuning · copies 9")
+
+
 def test_of_many_differences_as_few_are_named_as_tell_the_runs_apart():
     def atoms(number, **more):
         atom_settings = {"atoms": number, "components": ["a", "b"], "threshold": number / 2} | more

@@ -14,7 +14,9 @@ from peftcore.errors import BadInput
 from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES, ship
 from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
 
-SHELVES = ("demo_runs", "study_runs", "component_runs", "sweep_runs", "pictures/runs")
+SHELVES = (
+    *("demo_runs", "real_runs", "study_runs", "component_runs", "sweep_runs", "pictures/runs"),
+)
 
 
 def contents(folder):

@@ -22,6 +22,7 @@ SPLIT_TITLES = {
     "test": "Test split",
     "general": "General text",
 }
+COARSE_STEPS, FINE_STEPS = 7, 15  # of a grid along a side
 EXAMPLE_COUNTS = (8, 12, 24, 48, 96, 0)
 
 
@@ -38,6 +39,11 @@ class LandscapeSubject:
     def vertices(self) -> int:
         """Corners of the run's simplex."""
         return self.run.spec.population.vertices
+
+    @property
+    def usual_steps(self) -> int:
+        """Steps of a grid along a side that are due: few on a large base."""
+        return COARSE_STEPS if run_catalog.has_large_base(self.run) else FINE_STEPS
 
     def job_request(self, kind: LandscapeKind, *more: str, **fields: Any) -> LandscapeRequest:
         """Return the request for a landscape of this run, with other adapters if named."""

@@ -11,7 +11,7 @@ import streamlit as st
 from app.figures import landscape as figures
 from app.figures.landscape_surface import surface_scene
 from app.labs.landscape import point_panel, selection, surface_component
-from app.labs.landscape.selection import LandscapeSubject
+from app.labs.landscape.selection import COARSE_STEPS, FINE_STEPS, LandscapeSubject
 from app.ui import charts, job_panel, pickers, widgets
 from peftcore.analysis import simplex
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
@@ -24,6 +24,7 @@ SURFACE_TITLES: dict[LandscapeKind, str] = {
     "path": "Training path",
     "plane": "Through three adapters",
 }
+GRID_TITLES = {COARSE_STEPS: "Coarse", FINE_STEPS: "Fine"}
 SURFACE_NOTES: dict[LandscapeKind, str] = {
     "face": "Every point is an adapter mixed from three corners. The named points are the "
     "corners and the centroid, which is what answers; the rim beyond the triangle is extrapolated.",
@@ -59,6 +60,7 @@ def show_surface(subject: LandscapeSubject) -> None:
     job_request = _pick_request(subject, kind, metric)
     if job_request is None:
         return
+    job_request = _pick_grid(subject, job_request)
 
     def show(landscape: LandscapeJob) -> None:
         _show_pictures(landscape, display == "3D surface")
@@ -104,6 +106,23 @@ def _pick_request(
         others = _pick_others(subject, 2)
         return subject.job_request(kind, *others, metric=metric) if others else None
     return subject.job_request(kind, metric=metric)
+
+
+def _pick_grid(subject: LandscapeSubject, job_request: LandscapeRequest) -> LandscapeRequest:
+    """Return the request with a coarse or a fine grid: what is measured first, then what is due."""
+    requests = {
+        steps: LandscapeRequest.make(job_request.model_dump() | {"steps": steps})
+        for steps in GRID_TITLES
+    }
+    known = [steps for steps, request in requests.items() if LandscapeJob.find(request)]
+    steps = pickers.pick_one(
+        "Grid",
+        list(requests),
+        f"landscape.grid.{job_request.id}",
+        lambda n: f"{GRID_TITLES[n]}, {requests[n].count_points(subject.vertices)} points",
+        default=max(known) if known else subject.usual_steps,
+    )
+    return requests[steps]
 
 
 def _pick_face(subject: LandscapeSubject) -> tuple[str, str, str] | None:

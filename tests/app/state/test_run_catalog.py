@@ -42,3 +42,5 @@ def test_a_run_whose_base_is_gone_is_listed_and_not_asked():
     here, gone = make_run("lora"), make_run("lora", base="a-base-that-is-gone")
     assert {run.id for run in run_catalog.finished_runs()} == {here.id, gone.id}
     assert [run.id for run in run_catalog.runs_with_base()] == [here.id]
+    assert run_catalog.missing_base([here.id, "0" * 12]) == ""
+    assert run_catalog.missing_base([here.id, gone.id]) == gone.spec.base

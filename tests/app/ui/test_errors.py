@@ -12,9 +12,12 @@ def page(kind):
     def script(kind):
         from app.ui import errors
         from peftcore.errors import BadInput
+        from peftcore.models import catalog
 
         @errors.guarded
         def work():
+            if kind == "base":
+                catalog.locate_base("a-base-that-is-gone")
             raise BadInput("length must lie in [1, 5]; got 0") if kind == "bad" else RuntimeError
 
         if kind == "fine":
@@ -30,6 +33,14 @@ def test_bad_input_is_a_sentence_and_no_fault():
     (shown,) = page("bad").error
     assert shown.value.startswith("Length must lie in")
     assert not errors.log_file().exists()
+
+
+def test_a_base_that_is_missing_is_an_invitation_to_add_it(monkeypatch):
+    monkeypatch.setattr("app.ui.widgets.page_link", lambda *_, **query: None)
+    app = page("base")
+    assert not app.error
+    assert "a-base-that-is-gone" in app.markdown[0].value.replace("\\", "")
+    assert "can be added with one button" in app.caption[0].value
 
 
 def test_a_fault_is_an_id_that_the_log_explains():

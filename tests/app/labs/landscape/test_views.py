@@ -7,6 +7,7 @@ from support.landscape_page import FACTS, measured, simplex_run
 from support.pages import charts, open_page, show_view, sound, words
 from support.runs import make_run
 
+from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.analysis import simplex
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 
@@ -45,6 +46,22 @@ def test_a_measured_face_is_drawn_with_its_facts():
     surface = json.loads(page.get("bidi_component")[0].proto.json)
     assert "n = 24 examples" in surface["facts"]
     assert len(surface["rows"]) == 190
+
+
+def test_a_large_base_begins_with_a_coarse_grid_and_what_is_measured_comes_first(alone):
+    run = simplex_run()
+    fine = LandscapeRequest.make({"kind": "face", "runs": [run.id]})
+    coarse = LandscapeRequest.make({"kind": "face", "runs": [run.id], "steps": 7})
+    run.write_manifest({"base": {"fingerprint": "f0", "parameters": LARGE_BASE}})
+    page = open_page("landscape")
+    assert page.button(key=f"landscapes.start.{coarse.id}")
+    grid = page.segmented_control(key=f"landscape.grid.{fine.id}")
+    assert [title.split(", ")[1] for title in grid.options] == ["66 points", "190 points"]
+    page = grid.set_value(15).run()
+    page.button(key=f"landscapes.start.{fine.id}").click().run()
+    assert alone == [fine]
+    measured(fine)
+    assert len(charts(open_page("landscape"))) == 1
 
 
 def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():

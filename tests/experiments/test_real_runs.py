@@ -1,0 +1,94 @@
+"""The runs on a real base that ship: the right ones, small, and without texts of the data."""
+
+import json
+
+import pytest
+from safetensors import safe_open
+from support.runs import make_run
+
+from peftcore import paths
+from peftcore.adapters import measured_rates
+from peftcore.experiments import real_report, real_runs
+from peftcore.experiments.real_measures import MEASURES_FILE
+from peftcore.experiments.real_runs import REAL_RUNS, real_specs
+from peftcore.models import catalog
+from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
+from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
+from peftcore.system import atomic_files
+
+FOLDER = paths.ASSETS / "real_runs"
+SHIPPED = [RunStore().open(spec.id) for spec in real_specs()]
+DATA = paths.ROOT.parent / "shared" / "data"
+MAX_BYTES = 10_000_000  # of the whole folder
+
+
+def test_the_shipped_runs_are_those_the_command_makes():
+    assert {path.parent.name for path in FOLDER.glob("*/spec.json")} == {r.id for r in SHIPPED}
+    assert all(run.folder.parent == FOLDER for run in SHIPPED)
+
+
+@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.spec.method)
+def test_a_run_on_a_real_base_ships_its_results_and_no_text_of_the_data(run):
+    assert run.status().state == "done"
+    assert len(run.scores()["accuracy"]) == run.spec.population.seeds >= 3
+    assert {p.name for p in run.folder.iterdir()} <= {*SHIPPED_FILES, ADAPTER_FILE, "path"}
+    stored = (run.folder / "answers.parquet").read_bytes()
+    assert not any(column.encode() in stored for column in EXAMPLE_TEXTS)
+    assert len(run.answers()) == run.spec.population.seeds * real_runs.ANSWERS
+    adapter = run.folder / ADAPTER_FILE
+    if adapter.is_file():
+        assert adapter.stat().st_size <= 1.01 * real_runs.MAX_ADAPTER_BYTES
+        with safe_open(adapter, "pt") as file:
+            assert json.loads(file.metadata()["peftcore"])
+
+
+def test_the_whole_folder_is_small():
+    assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= MAX_BYTES
+
+
+def test_every_method_had_as_many_tries_of_its_rate():
+    [row] = [row for row in measured_rates.MEASURED if real_runs.BASE in row.measured_on]
+    for real in REAL_RUNS:
+        losses = real.tries or row.losses[real.method]
+        assert len(losses) == 5
+        assert real.learning_rate() == measured_rates.best_rate(losses)
+
+
+def test_the_report_beside_them_is_what_the_command_writes(tmp_path, monkeypatch):
+    if not DATA.is_dir():
+        pytest.skip("scores of explanations need the data")
+    monkeypatch.setenv("PEFTCORE_DATA", str(DATA))
+    measured = atomic_files.read_json(FOLDER / MEASURES_FILE)
+    assert measured.get("runs", [run.id for run in SHIPPED]) == [run.id for run in SHIPPED]
+    real_report.write_report(tmp_path, SHIPPED, measured)
+    assert (tmp_path / "README.md").read_text("utf-8") == (FOLDER / "README.md").read_text("utf-8")
+
+
+def test_a_run_that_is_done_is_shipped_and_not_trained_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_runs, "REAL_RUNS", REAL_RUNS[:2])
+    trained = []
+
+    def train(run):
+        trained.append(run.id)
+        run.write_status(state="done")
+
+    first, second = real_specs()
+    made = real_runs.ship_real_runs(tmp_path / "out", train)
+    assert trained == [run.id for run in made] == [first.id, second.id]
+    assert [run.id for run in real_runs.ship_real_runs(tmp_path / "out", train)] == trained
+
+
+def test_a_large_adapter_stays_behind(tmp_path, monkeypatch):
+    monkeypatch.setattr(real_runs, "MAX_ADAPTER_BYTES", 3)
+    run = make_run()
+    (run.folder / ADAPTER_FILE).write_bytes(b"numbers")
+    assert not (real_runs._ship(run, tmp_path).folder / ADAPTER_FILE).exists()
+
+
+@pytest.mark.parametrize("real", REAL_RUNS, ids=lambda real: real.title)
+def test_a_spec_is_the_one_that_the_base_at_hand_would_give(real):
+    if not catalog.is_at_hand(real_runs.BASE):
+        pytest.skip("the base is not on this machine")
+    from peftcore.sweeps.grid import vary
+
+    assert vary(real.spec(), {}).id == real.spec().id
