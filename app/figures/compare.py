@@ -15,6 +15,7 @@ import plotly.graph_objects as go
 from app.figures.rows import empty_chart, label_rows
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import pareto
+from peftcore.analysis.judgement import value_format as value_format
 from peftcore.metrics.scores import find_measure as find_measure
 from peftcore.metrics.scores import metric_range
 
@@ -28,11 +29,6 @@ def metric_axis_title(metric: str) -> str:
     info = find_measure(metric)
     direction_text = "" if info.better == "higher" else ", lower is better"
     return f"{info.title} (0 to {info.maximum:g}{direction_text})"
-
-
-def value_format(metric: str) -> str:
-    """The format in which a metric's values are read."""
-    return ".1f" if find_measure(metric).maximum >= 10 else ".3f"
 
 
 def score_intervals(

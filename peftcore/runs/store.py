@@ -22,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -117,16 +117,22 @@ class Run(JobFolder[RunStatus]):
         """List the intermediate steps whose adapters were kept, in order."""
         return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
 
-    def answers(self) -> pd.DataFrame:
-        """Read every answer of every seed; empty before the run has answered."""
+    def answers(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Read every answer of every seed; empty before the run has answered.
+
+        columns: only these, which takes a tenth of the time where no text is among them.
+        """
         path = self.folder / "answers.parquet"
         if not path.is_file():
-            return pd.DataFrame(columns=ANSWER_COLUMNS)
+            return pd.DataFrame(columns=list(columns) or ANSWER_COLUMNS)
+        if columns and not set(EXAMPLE_TEXTS) & set(columns):
+            return pd.read_parquet(path, columns=list(columns))
         table = pd.read_parquet(path)
         if not set(EXAMPLE_TEXTS) <= set(table.columns):
-            return _with_example_texts(table, self.spec)
-        table["references"] = [list(texts) for texts in table["references"]]
-        return table
+            table = _with_example_texts(table, self.spec)
+        else:
+            table["references"] = [list(texts) for texts in table["references"]]
+        return table[list(columns)] if columns else table
 
     def scores(self) -> dict[str, list[float]]:
         """Read metric → one value per seed; empty before the run is scored."""
