@@ -82,8 +82,11 @@ def judge(
     if not 0 < margin <= MAX_MARGIN:
         raise BadInput(f"a margin of {margin:g} points; it must be above 0 and at most 50")
     limits = ""
-    if population == "this task" and not all(map(run_tables.has_items, tables.values())):
-        population, limits = "these examples", f"{find_measure(metric).title} {WITHOUT_ITEMS}"
+    if not all(map(run_tables.has_items, tables.values())):
+        limits = WITHOUT_ITEMS if population == "this task" else ""
+        limits = f"{find_measure(metric).title} {limits}" if limits else ""
+        population = "these examples"
+        tables = {run: run_tables.without_items(table) for run, table in tables.items()}
     within, lower = metric_range(metric), find_measure(metric).better == "lower"
     estimates = {
         run: inference.estimate(table, population, within) for run, table in tables.items()
@@ -222,10 +225,12 @@ def count_in_words(judgement: Judgement) -> str:
         return ""
     apart = int(pairs["verdict"].isin(["ahead", "behind"]).sum())
     equal, open_pairs = (int((pairs["verdict"] == each).sum()) for each in ("equal", "cannot tell"))
-    parts = [f"{apart} differ"]
-    parts += [f"{equal} {'is' if equal == 1 else 'are'} equal within {judgement.margin:g} points"]
-    parts += [f"in {open_pairs} these data cannot tell"]
-    return f"Of {len(pairs)} pairs {parts[0]}, {parts[1]}, and {parts[2]}."
+    words = f"Of {len(pairs)} pairs {apart or 'none'} {'differ' if apart > 1 else 'differs'}"
+    if equal:
+        words += (
+            f", {equal} {'is' if equal == 1 else 'are'} equal within {judgement.margin:g} points"
+        )
+    return f"{words}; in {open_pairs} these data cannot tell." if open_pairs else f"{words}."
 
 
 def headline(judgement: Judgement, names: Mapping[str, str]) -> str:

@@ -57,6 +57,11 @@ def table_of_seeds(numbers: Sequence[int], scores: Sequence[float]) -> SeedItemT
     return SeedItemTable(tuple(numbers[:count]), (NO_ITEMS,), values)
 
 
+def without_items(table: SeedItemTable) -> SeedItemTable:
+    """Reduce a table to the scores of its seeds."""
+    return table_of_seeds(table.seeds, table.seed_values().tolist())
+
+
 def has_items(table: SeedItemTable) -> bool:
     """Return whether a table was made of answers."""
     return table.items != (NO_ITEMS,)

@@ -35,7 +35,8 @@ def all_settings(spec: RunSpec) -> dict[str, Any]:
 def tabulate_settings(runs: Sequence[Comparable]) -> pd.DataFrame:
     """Return one row per setting with columns setting, differs, and one per run id.
 
-    Settings that differ come first; a setting that a run's method lacks is None.
+    Settings that differ come first, and of these the ones that every run has; a setting that a
+    run's method lacks is None.
     """
     by_run = {run.id: all_settings(run.spec) for run in runs}
     names = list(dict.fromkeys(name for values in by_run.values() for name in values))
@@ -46,7 +47,9 @@ def tabulate_settings(runs: Sequence[Comparable]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["setting", "differs", *by_run]).astype(
         dict.fromkeys(by_run, object)
     )
-    return table.sort_values("differs", ascending=False, kind="stable", ignore_index=True)
+    partial = table[list(by_run)].isna().any(axis=1) if len(table) else table["differs"]
+    order = (2 * ~table["differs"].astype(bool) + partial).sort_values(kind="stable").index
+    return table.loc[order].reset_index(drop=True)
 
 
 def group_by_setting(runs: Sequence[Comparable], setting: str) -> dict[Hashable, list[str]]:

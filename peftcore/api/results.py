@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis import comparability, comparison, judgement, run_tables, tuning
+from peftcore.analysis import comparability, comparison, judgement, run_tables
 from peftcore.analysis.inference import POPULATIONS, Population
 from peftcore.analysis.judgement import Judgement
 from peftcore.api.data import Rows, task_from_rows
@@ -200,9 +200,16 @@ def compare(
     return RunComparison(
         judgement.with_estimates(summary, found),
         found,
-        tuning.count_rates(chosen, store.all()),
+        _count_tries(chosen, store.all()),
         comparability.caveats(chosen),
     )
+
+
+def _count_tries(chosen: Sequence[Run], kept: Sequence[Run]) -> dict[str, int]:
+    """Return run → learning rates that were tried for its method, as far as runs are kept."""
+    from peftcore.sweeps import tuning_budget
+
+    return {run.id: tuning_budget.find_budget(run, kept).tries for run in chosen}
 
 
 def _names(runs: pd.DataFrame) -> list[str]:

@@ -47,7 +47,7 @@ def test_the_headline_says_which_by_how_much_and_how_sure(judged):
         f"{NAMES[second]}, by {100 * row['difference']:.1f} points "
         f"({100 * row['low']:.1f} to {100 * row['high']:.1f})."
     )
-    assert judgement.count_in_words(judged).startswith("Of 3 pairs 2 differ, ")
+    assert judgement.count_in_words(judged).startswith("Of 3 pairs 2 differ")
 
 
 def test_equal_and_open_pairs_are_called_so():
