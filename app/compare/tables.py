@@ -78,8 +78,10 @@ def drawn_means(runs: list[Run], metric: str, population: Population) -> dict[st
 
 @st.cache_data(max_entries=32, ttl=60, show_spinner=False, hash_funcs=BY_RESULTS)
 def tries_in_words(runs: list[Run], names: dict[str, str]) -> str:
-    """Say how many learning rates each run's method was tried at, in the runs that are kept."""
-    kept = cache.run_store().all()
+    """Say how many learning rates each run's method was tried at; empty where a rate is unknown."""
+    kept = [run for run in cache.run_store().all() if run.spec.training.learning_rate is not None]
+    if any(run.spec.training.learning_rate is None for run in runs):
+        return ""
     return tuning_budget.describe_tries([tuning_budget.find_budget(r, kept) for r in runs], names)
 
 

@@ -56,8 +56,8 @@ def _overlap_text(chosen: Comparison) -> str:
         return ""
     share, rows = found
     return (
-        f"Two seeds share {100 * share:.0f} % of their training examples, as {shots} of {rows:,} are "
-        "drawn, so these intervals say little about fresh training data."
+        f"Two seeds share {100 * share:.0f} % of their training examples, as {shots} of {rows:,} "
+        "are drawn, so these intervals say little about fresh training data."
     )
 
 

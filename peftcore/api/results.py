@@ -206,10 +206,15 @@ def compare(
 
 
 def _count_tries(chosen: Sequence[Run], kept: Sequence[Run]) -> dict[str, int]:
-    """Return run → learning rates that were tried for its method, as far as runs are kept."""
+    """Return run → learning rates tried for its method, where its own is known."""
     from peftcore.sweeps import tuning_budget
 
-    return {run.id: tuning_budget.find_budget(run, kept).tries for run in chosen}
+    known = [run for run in kept if run.spec.training.learning_rate is not None]
+    return {
+        run.id: tuning_budget.find_budget(run, known).tries
+        for run in chosen
+        if run.spec.training.learning_rate is not None and run.status().state == "done"
+    }
 
 
 def _names(runs: pd.DataFrame) -> list[str]:

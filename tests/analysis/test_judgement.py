@@ -124,3 +124,16 @@ def test_components_are_there_where_they_can_be(judged):
     assert judgement.table_components(run_tables.table_of_seeds([0, 1], [0.1, 0.2])) is None
     pair = judgement.pair_components(judged.tables["a"], judged.tables["b"])
     assert pair.rest > 0
+
+
+def test_one_run_without_items_leaves_scores_of_seeds_for_all():
+    made = tables(a=0.9, b=0.5)
+    made["c"] = run_tables.table_of_seeds(range(6), [0.1, 0.2, 0.15, 0.12, 0.18, 0.14])
+    found = judgement.judge(made, "accuracy")
+    assert found.population == "these examples"
+    assert found.between("a", "c")["verdict"] == "ahead"
+
+
+def test_scores_of_seeds_in_two_groups_have_no_limits():
+    made = {"a": run_tables.table_of_seeds(range(4), [0.3, 0.31, 0.32, 0.9])}
+    assert judgement.judge(made, "accuracy").estimates["a"].low is None

@@ -37,3 +37,10 @@ def test_a_few_columns_are_those_of_the_whole_table():
     columns = ["seed", "example", "correct"]
     assert run.answers(columns).equals(run.answers()[columns])
     assert list(run.answers(["source", "seed"]).columns) == ["source", "seed"]
+
+
+def test_a_table_can_be_reduced_to_the_scores_of_its_seeds():
+    table = run_tables.table_of_run(make_run("lora"), "accuracy")
+    reduced = run_tables.without_items(table)
+    assert not run_tables.has_items(reduced)
+    assert reduced.seed_values().tolist() == table.seed_values().tolist()

@@ -12,7 +12,7 @@ def test_any_two_values_are_shown_with_probabilities():
     page.selectbox(key="compare.across").set_value("seconds").run()
     assert page.query_params["compare.across"] == "seconds"
     # All took equally long, so the best by score alone is on the front.
-    assert "**LoRA** 100 %" in words(page) or "**LoRA** above 99 %" in words(page)
+    assert "On the front, with probability: **LoRA** " in words(page)
     assert len(charts(page)[-1]["data"]) == 1 + len(runs)
 
 

@@ -5,7 +5,8 @@ from support.runs import make_run, make_runs
 
 
 def test_slices_are_by_label_length_and_words():
-    make_runs(methods=("lora", "spt"))
+    for method in ("lora", "spt"):
+        make_run(method, evaluation={"limit": 60})
     page = open_page("compare", "Slices")
     shown = charts(page)[-1]["layout"]["yaxis"]["ticktext"]
     assert any("words or more" in name for name in shown)

@@ -34,7 +34,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     [
         ([0.52, 0.58, 0.69, 0.81], "ahead of the second, **Scaled prompt tuning**, by 10.0 points"),
         ([0.9, 0.4, 1.0, 0.6], "cannot tell it from **Scaled prompt tuning**: +2.5 points ("),
-        ([0.61, 0.7, 0.8, 0.9], "**Scaled prompt tuning**, 0.753, and **LoRA** are equal within"),
+        ([0.603, 0.704, 0.799, 0.901], "**Scaled prompt tuning**, 0.752, and **LoRA** are equal within"),
     ],
 )
 def test_the_verdict_comes_with_its_interval(second, sentence):
@@ -63,8 +63,11 @@ def test_seeds_in_two_groups_are_counted_and_have_no_bar():
 
 
 def test_tries_of_learning_rates_are_shown():
-    make_runs()
-    assert "Learning rates tried for each: 1" in words(open_page("compare"))
+    rate = {"training": {"learning_rate": 0.1, "steps": 200}}
+    make_run("lora", **rate), make_run("spt", **rate)
+    make_run("lora", training={"learning_rate": 0.2, "steps": 200})
+    shown = words(open_page("compare"))
+    assert "Learning rates tried differ: 1 for Scaled prompt tuning, 2 for LoRA" in shown
 
 
 def test_overlap_of_training_samples_is_shown_where_it_is_much():
