@@ -10,6 +10,7 @@ from app.compare.selection import Comparison
 from app.ui import answer_html, pickers, widgets
 from app.ui.charts import lazy_table
 from peftcore.analysis.flips import Flips
+from peftcore.runs.store import Run
 
 PAGE_SIZE = 6  # examples on one page
 EVERY_LOST, EVERY_GAINED = "Lost in every seed", "Gained in every seed"
@@ -46,11 +47,12 @@ def show_flips(chosen: Comparison) -> None:
     )
     picked = items[SHOWN[kind](items)]
     _show_items(chosen, pair, picked, kind)
-    readable = items.merge(tables.asked_examples(before), on="example", how="left")
-    readable = readable.drop(columns="references")
+    texts = tables.asked_examples(before).drop(columns="references")
     alt = f"Every example with how many of {len(found.seeds)} seeds lost or gained it."
     name = f"{chosen.runs[0].spec.task}-flips-{before.id}-{after.id}"
-    lazy_table(lambda: readable, "compare.flips.items", name, alt)
+    lazy_table(
+        lambda: items.merge(texts, on="example", how="left"), "compare.flips.items", name, alt
+    )
     with st.expander("Seed by seed", icon=":material/casino:"):
         st.dataframe(
             found.seeds.rename(columns={"p": "McNemar p", "holm": "p, Holm"}),
@@ -95,31 +97,34 @@ def _show_items(chosen: Comparison, pair: tuple[str, str], picked: pd.DataFrame,
     pages = -(-len(picked) // PAGE_SIZE)
     page = st.pagination(pages, key=f"compare.flips.page.{kind}") if pages > 1 else 1
     st.html(answer_html.STYLE)
-    before, after = (tables.answers_by_example(chosen.run(run)) for run in pair)
-    for item in picked.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE].itertuples():
+    shown = picked.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
+    before, after = (_answers_to(chosen.run(run), shown["example"]) for run in pair)
+    asked = tables.asked_examples(chosen.run(pair[0])).set_index("example")
+    for item in shown.itertuples():
         lost = item.lost > item.gained
         count = item.lost if lost else item.gained
         st.caption(f"{'Lost' if lost else 'Gained'} in {count} of {item.seeds} seeds")
-        st.html(_card(chosen, pair, before[item.example], after[item.example], lost))
+        both = before[item.example].merge(after[item.example], on="seed", suffixes=("", "_after"))
+        st.html(_card(chosen, pair, asked.loc[item.example], both, lost))
+
+
+def _answers_to(run: Run, examples: pd.Series) -> dict[str, pd.DataFrame]:
+    """Return example → a run's answers of every seed."""
+    answers = tables.given_answers(run)
+    answers = answers[answers["example"].isin(examples)]
+    return {str(example): rows for example, rows in answers.groupby("example", sort=False)}
 
 
 def _card(
-    chosen: Comparison,
-    pair: tuple[str, str],
-    before: pd.DataFrame,
-    after: pd.DataFrame,
-    lost: bool,
+    chosen: Comparison, pair: tuple[str, str], asked: pd.Series, both: pd.DataFrame, lost: bool
 ) -> str:
     """Return an example with both answers of the first seed in which it changed that way."""
-    both = before.merge(after, on="seed", suffixes=("", "_after"))
-    changed = (both["correct"].fillna(False) != both["correct_after"].fillna(False)) & (
-        both["correct"].fillna(False) == lost
-    )
-    row = both[changed].iloc[0]
-    label = None if pd.isna(row["label"]) else row["label"]
-    gold = answer_html.accepted_answers(row["target"], label, row["references"])
+    right, right_after = (both[c].fillna(False).astype(bool) for c in ("correct", "correct_after"))
+    row = both[(right != right_after) & (right == lost)].iloc[0]
+    label = None if pd.isna(asked["label"]) else asked["label"]
+    gold = answer_html.accepted_answers(asked["target"], label, asked["references"])
     cells = [
         answer_html.AnswerCell(chosen.styles[run], row[f"text{end}"], bool(row[f"correct{end}"]))
         for run, end in zip(pair, ("", "_after"), strict=True)
     ]
-    return answer_html.example_card(row["source"], gold, cells, None)
+    return answer_html.example_card(asked["source"], gold, cells, None)

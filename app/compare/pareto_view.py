@@ -50,11 +50,11 @@ def show_pareto(chosen: Comparison) -> None:
     title = lambda name: _axis(name).title
     left, right = st.columns(2)
     with left:
-        up = pickers.pick_from_list("Up", options, "compare.up", title, first=chosen.metric)
+        up = pickers.pick_from_list("Up", options, "compare.y", title, first=chosen.metric)
     with right:
         others = [name for name in options if name != up]
         first = "trainable" if "trainable" in others else others[0]
-        across = pickers.pick_from_list("Across", others, "compare.across", title, first=first)
+        across = pickers.pick_from_list("Across", others, "compare.x", title, first=first)
     rows = _points(chosen, across, up)
     if rows.empty:
         st.info("No run has both values.")

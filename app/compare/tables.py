@@ -64,12 +64,11 @@ def label_answers(run: Run) -> pd.DataFrame:
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=BY_RESULTS)
 def asked_examples(run: Run) -> pd.DataFrame:
-    """Return each example that was answered once: example, source, target, label, references."""
-    columns = ["example", "source", "target", "label", "references"]
-    return all_answers(run)[columns].drop_duplicates("example", ignore_index=True)
+    """Return each example that was answered once, with its texts; not to be changed."""
+    return run.asked()
 
 
-@st.cache_data(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)
+@st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)
 def drawn_means(runs: list[Run], metric: str, population: Population) -> dict[str, Array]:
     """Return each run's mean of a metric in draws of seeds and items."""
     tables = {run.id: seed_item_table(run, metric) for run in runs}
@@ -107,11 +106,11 @@ def flips_between(first: Run, second: Run) -> Flips | None:
     return flips.find_flips(*tables) if len(tables) == 2 else None
 
 
-@st.cache_resource(max_entries=12, show_spinner=False, hash_funcs=BY_RESULTS)
-def answers_by_example(run: Run) -> dict[str, pd.DataFrame]:
-    """Return example → its answers of every seed."""
-    answers = all_answers(run).drop_duplicates(["seed", "example"], keep="last")
-    return {str(example): rows for example, rows in answers.groupby("example", sort=False)}
+@st.cache_resource(max_entries=24, show_spinner="Reading the answers…", hash_funcs=BY_RESULTS)
+def given_answers(run: Run) -> pd.DataFrame:
+    """Return seed, example, text and correct of every answer; not to be changed."""
+    answers = run.answers(("seed", "example", "text", "correct"))
+    return answers.drop_duplicates(["seed", "example"], keep="last")
 
 
 @st.cache_data(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)

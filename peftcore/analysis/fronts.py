@@ -8,7 +8,7 @@ up for; costs that are one number per run stay as they are.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 import numpy as np
 
@@ -25,18 +25,20 @@ def draw_means(
     number: int = 0,
 ) -> dict[str, Array]:
     """Return for each run its mean in every draw, (b,); runs with equal items share their draws."""
-    weights: dict[tuple[int, tuple[str, ...] | int], Array] = {}
+    weights: dict[Hashable, Array] = {}
     found = {}
     for run, table in tables.items():
         values = table.influence()  # (s, i)
         seeds, items = values.shape
-        rng = np.random.default_rng([number, seeds])
-        by_seed = weights.setdefault((0, seeds), draw_counts(seeds, draws, rng)) / seeds
-        means = by_seed @ values  # (b, i)
+        if seeds not in weights:
+            rng = np.random.default_rng([number, seeds])
+            weights[seeds] = draw_counts(seeds, draws, rng) / seeds
+        means = weights[seeds] @ values  # (b, i)
         if population == "this task" and items > 1:
-            rng = np.random.default_rng([number, seeds, items])
-            by_item = weights.setdefault((1, table.items), draw_counts(items, draws, rng)) / items
-            drawn = (means * by_item).sum(1)
+            if table.items not in weights:
+                rng = np.random.default_rng([number, seeds, items])
+                weights[table.items] = draw_counts(items, draws, rng) / items
+            drawn = (means * weights[table.items]).sum(1)
         else:
             drawn = means.mean(1)
         middle = float(values.mean())

@@ -6,6 +6,7 @@ the margin are in points: hundredths of the metric's largest value.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -54,12 +55,14 @@ class Judgement:
 
     def between(self, run: str, other: str) -> dict[str, Any]:
         """Return the verdict on a run against another, whichever order it was judged in."""
-        pairs = self.verdicts
-        row = pairs[(pairs["second"] == run) & (pairs["first"] == other)]
-        if len(row):
-            return dict(row.iloc[0])
-        row = pairs[(pairs["second"] == other) & (pairs["first"] == run)]
-        return turn_pair(row.iloc[0])
+        pair = self._pairs.get((other, run))
+        return dict(pair) if pair else turn_pair(self._pairs[run, other])
+
+    @functools.cached_property
+    def _pairs(self) -> dict[tuple[str, str], dict[str, Any]]:
+        """Rows of the verdicts by first and second run."""
+        rows: list[dict[str, Any]] = self.verdicts.to_dict("records")
+        return {(row["first"], row["second"]): row for row in rows}
 
 
 def points_scale(metric: str) -> float:
@@ -149,7 +152,7 @@ def with_estimates(summary: pd.DataFrame, judgement: Judgement) -> pd.DataFrame:
     return rows.loc[places.sort_values(kind="stable").index].reset_index(drop=True)
 
 
-def turn_pair(row: pd.Series) -> dict[str, Any]:
+def turn_pair(row: Mapping[str, Any] | pd.Series) -> dict[str, Any]:
     """Return a pair's verdict as seen from its other run."""
     found = dict(row)
     verdict: Verdict = found["verdict"]

@@ -21,7 +21,11 @@ from peftcore.metrics.scores import find_measure
 
 NO_ITEMS = ""  # the one item of a table that has scores of seeds only
 LABEL_COLUMNS = ("seed", "example", "label", "predicted", "correct")
-LABEL_METRICS = ("accuracy", "f1", "matthews")  # which the columns above decide
+COLUMNS: dict[str, tuple[str, ...]] = {  # of answers, that decide a metric; else all of them
+    **dict.fromkeys(("accuracy", "f1", "matthews"), LABEL_COLUMNS),
+    "broken": (*LABEL_COLUMNS, "target", "explanation"),
+    "unexplained": (*LABEL_COLUMNS, "explanation"),
+}
 TOLERANCE = 1e-6  # of a metric's range, between a stored score and that of the answers
 
 
@@ -42,9 +46,7 @@ def table_of_run(run: ScoredRun, metric: str) -> SeedItemTable | None:
         return None
     numbers = run.spec.population.seed_numbers()
     if metric in item_statistics.MAKERS:
-        table = table_of_answers(
-            run.answers(LABEL_COLUMNS if metric in LABEL_METRICS else ()), metric
-        )
+        table = table_of_answers(run.answers(COLUMNS.get(metric, ())), metric)
         if table is not None and _gives_scores(table, numbers, scores, metric):
             return table
     return table_of_seeds(numbers, scores)

@@ -125,14 +125,25 @@ class Run(JobFolder[RunStatus]):
         path = self.folder / "answers.parquet"
         if not path.is_file():
             return pd.DataFrame(columns=list(columns) or ANSWER_COLUMNS)
-        if columns and not set(EXAMPLE_TEXTS) & set(columns):
-            return pd.read_parquet(path, columns=list(columns))
-        table = pd.read_parquet(path)
-        if not set(EXAMPLE_TEXTS) <= set(table.columns):
-            table = _with_example_texts(table, self.spec)
+        if columns and set(columns) <= set(_columns_of(path)):
+            table = pd.read_parquet(path, columns=list(columns))
         else:
+            table = pd.read_parquet(path)
+            if not set(EXAMPLE_TEXTS) <= set(table.columns):
+                table = _with_example_texts(table, self.spec)[list(columns) or ANSWER_COLUMNS]
+        if "references" in table:
             table["references"] = [list(texts) for texts in table["references"]]
         return table[list(columns)] if columns else table
+
+    def asked(self) -> pd.DataFrame:
+        """Read each example that was answered once: example, source, target, references, label."""
+        path, columns = self.folder / "answers.parquet", ["example", *EXAMPLE_TEXTS, "label"]
+        if not path.is_file() or not set(columns) <= set(_columns_of(path)):
+            return self.answers(columns).drop_duplicates("example", ignore_index=True)
+        table = pd.read_parquet(path, columns=columns)
+        table = table.drop_duplicates("example", ignore_index=True)
+        table["references"] = [list(texts) for texts in table["references"]]
+        return table
 
     def scores(self) -> dict[str, list[float]]:
         """Read metric → one value per seed; empty before the run is scored."""
@@ -340,6 +351,13 @@ TABLE_COLUMNS = [
     *("processor_seconds", "peak_memory"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
+
+
+def _columns_of(path: Path) -> list[str]:
+    """Return the names of a parquet file's columns."""
+    from pyarrow import parquet
+
+    return parquet.read_schema(path).names
 
 
 def _with_example_texts(answers: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:

@@ -9,8 +9,8 @@ def test_any_two_values_are_shown_with_probabilities():
     page = open_page("compare", "Pareto")
     assert "**LoRA** " in words(page)
     assert charts(page)[-1]["layout"]["xaxis"]["title"]["text"].startswith("Trainable parameters")
-    page.selectbox(key="compare.across").set_value("seconds").run()
-    assert page.query_params["compare.across"] == "seconds"
+    page.selectbox(key="compare.x").set_value("seconds").run()
+    assert page.query_params["compare.x"] == "seconds"
     # All took equally long, so the best by score alone is on the front.
     assert "On the front, with probability: **LoRA** " in words(page)
     assert len(charts(page)[-1]["data"]) == 1 + len(runs)
@@ -18,7 +18,7 @@ def test_any_two_values_are_shown_with_probabilities():
 
 def test_a_metric_may_be_the_cost():
     make_runs(methods=("lora", "spt"))
-    page = open_page("compare", "Pareto", compare__up="accuracy", compare__across="broken")
+    page = open_page("compare", "Pareto", compare__y="accuracy", compare__x="broken")
     assert charts(page)[-1]["layout"]["xaxis"]["title"]["text"] == "Broken (lower is better)"
 
 
