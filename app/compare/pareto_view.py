@@ -31,11 +31,11 @@ COSTS: dict[str, tuple[Axis, Callable[[RunStatus], float | None]]] = {
     ),
     "processor_seconds": (
         Axis("Processor time (s)", True, ",.0f", True),
-        lambda status: getattr(status, "processor_seconds", None),
+        lambda status: status.processor_seconds,
     ),
     "peak_memory": (
         Axis("Peak memory (MB)", True, ",.0f", True),
-        lambda status: _megabytes(getattr(status, "peak_memory", None)),
+        lambda status: _megabytes(status.peak_memory),
     ),
 }
 

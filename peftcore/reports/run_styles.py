@@ -119,11 +119,7 @@ def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:
     shown = differing if len(differing) <= MAX_SHOWN else _fewest_distinguishing(flat, differing)
     ellipsis = ["…"] * (len(shown) < len(differing))
     return [
-        [
-            f"{setting_name(name)} {setting_value(values[name])}"
-            for name in shown
-            if name in values
-        ]
+        [f"{setting_name(name)} {setting_value(values[name])}" for name in shown if name in values]
         + ellipsis
         for values in flat
     ]
