@@ -18,7 +18,7 @@ BEST, WITH_BEST, EQUAL_BEST = "▲", "?", "="
 
 def show_metrics(chosen: Comparison) -> None:
     """Choose metrics; every run's mean, interval and how it stands to the best."""
-    known = list(dict.fromkeys(name for run in chosen.runs for name in run.scores()))
+    known = tables.known_metrics(chosen.runs)
     first = list(dict.fromkeys([chosen.metric, *known]))[:FIRST_METRICS]
     title = lambda name: find_measure(name).title
     key = "compare.metrics"

@@ -83,7 +83,7 @@ def show_pareto(chosen: Comparison) -> None:
 
 def _options(chosen: Comparison) -> list[str]:
     """Return the metrics and costs of which at least one run has a value."""
-    metrics = list(dict.fromkeys(name for run in chosen.runs for name in run.scores()))
+    metrics = tables.known_metrics(chosen.runs)
     statuses = [run.status() for run in chosen.runs]
     costs = [name for name, (_, read) in COSTS.items() if any(map(read, statuses))]
     return [*costs, *metrics]

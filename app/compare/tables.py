@@ -5,7 +5,7 @@ Keys are the runs' folders and the versions of their results, so that nothing st
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -15,20 +15,21 @@ from app.state import cache
 from peftcore import paths
 from peftcore.analysis import draws, flips, fronts, judgement, run_tables, slices
 from peftcore.analysis.flips import Flips
+from peftcore.analysis.forgetting import forgetting_table
 from peftcore.analysis.inference import Population, SeedItemTable
 from peftcore.analysis.judgement import Judgement
 from peftcore.analysis.resampling import Array
 from peftcore.data.task import Task
+from peftcore.runs.forgetting import Forgetting
 from peftcore.runs.store import Run
 from peftcore.sweeps import tuning_budget
 from peftcore.system import atomic_files
 
 
-def results_version(run: Run) -> tuple[str, str, int, int]:
+def results_version(run: Run) -> tuple[str | int, ...]:
     """Return what tells a run's results from those that it had before."""
-    changed = (atomic_files.modified_ns(run.folder / f) for f in ("answers.parquet", "scores.json"))
-    answers, scores = changed
-    return str(run.folder), str(paths.data_folder()), answers, scores
+    files = [run.folder / "answers.parquet", run.folder / "scores.json", run.forgetting_file()]
+    return str(run.folder), str(paths.data_folder()), *map(atomic_files.modified_ns, files)
 
 
 BY_RESULTS: dict[str | type, Callable[[Any], Any]] = {Run: results_version}
@@ -38,8 +39,29 @@ BY_RESULTS: dict[str | type, Callable[[Any], Any]] = {Run: results_version}
     max_entries=96, show_spinner="Reading the answers of every seed…", hash_funcs=BY_RESULTS
 )
 def seed_item_table(run: Run, metric: str) -> SeedItemTable | None:
-    """Return the table of a run's metric; None if it has no score of it."""
+    """Return the table of a run's metric, or of what it forgot; None if it has no score of it."""
+    found = _forgetting(run)
+    if found is not None and metric in found.seed_values():
+        return forgetting_table(found, metric, run.spec.population.seed_numbers())
     return run_tables.table_of_run(run, metric)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)
+def _forgetting(run: Run) -> Forgetting | None:
+    """Read what a run forgot."""
+    return run.forgetting()
+
+
+def known_metrics(runs: Sequence[Run]) -> list[str]:
+    """Return the metrics of which any run has scores, then what any was found to forget.
+
+    What was forgotten compares where it was measured on equal texts.
+    """
+    scored = [name for run in runs for name in run.scores()]
+    measured = [found for run in runs if (found := _forgetting(run)) is not None]
+    alike = len({found.digest for found in measured}) == 1
+    forgotten = [name for found in measured if alike for name in found.seed_values()]
+    return list(dict.fromkeys([*scored, *forgotten]))
 
 
 @st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)

@@ -7,7 +7,8 @@ difference four times in five. With seeds alone this is the power of the paired 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from statistics import fmean
 
 from scipy import optimize, special
 
@@ -108,3 +109,10 @@ def _fewest(enough: Callable[[int], bool], least: int, most: int) -> int | None:
         middle = (low + high) // 2
         low, high = (low, middle) if enough(middle) else (middle, high)
     return high
+
+
+def mean_components(parts: Sequence[Components]) -> Components:
+    """Return the mean of the variance components of several differences."""
+    return Components(
+        *(fmean(getattr(p, name) for p in parts) for name in ("seed", "item", "rest"))
+    )

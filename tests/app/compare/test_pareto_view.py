@@ -3,6 +3,8 @@
 from support.pages import charts, open_page, words
 from support.runs import make_run, make_runs
 
+from peftcore.runs.forgetting import Forgetting
+
 
 def test_any_two_values_are_shown_with_probabilities():
     runs = {run.spec.method: run for run in make_runs()}
@@ -28,3 +30,16 @@ def test_runs_without_a_size_are_left_out():
     page = open_page("compare", "Pareto")
     names = [trace.get("name") for trace in charts(page)[-1]["data"]]
     assert "LoRA" not in names
+
+
+def test_what_was_forgotten_is_an_axis_and_a_metric():
+    for shift, method in enumerate(("lora", "spt")):
+        loss = [[2.1 + shift + 0.01 * seed] * 3 for seed in range(4)]
+        right = [[1.0, 0.0]] * 4
+        found = Forgetting("t", "p", "d", [2.0] * 3, [1.0, 1.0], loss, right, 1.0)
+        make_run(method).write_forgetting(found)
+    page = open_page("compare", "Pareto", compare__x="forgetting_loss")
+    across = charts(page)[-1]["layout"]["xaxis"]["title"]["text"]
+    assert across == "Forgetting, loss (lower is better)"
+    page = open_page("compare", "Metrics", compare__metrics="forgetting_loss")
+    assert "Forgetting, loss ↓" in page.dataframe[0].value
