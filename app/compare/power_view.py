@@ -43,7 +43,7 @@ def show_power(chosen: Comparison) -> None:
             f"The difference of {chosen.names[pair[1]]} to {chosen.names[pair[0]]} varies by "
             f"{spread[0]:.1f} points from seed to seed, {spread[1]:.1f} from example to example, "
             f"and {spread[2]:.1f} from answer to answer (standard deviations). A difference counts "
-            "as seen where a two-sided test at 5 % finds it four times in five."
+            "as seen where a two-sided test at 5 % finds it about four times in five."
         )
     )
 

@@ -1,7 +1,9 @@
 """How small a difference can be seen with so many seeds and items, and how many it would take.
 
 From the variance components of a paired difference, for a two-sided test at 5 % that finds the
-difference four times in five. With seeds alone this is the power of the paired t test.
+difference four times in five. With seeds alone this is the power of the paired t test. Verdicts
+allow for skewed seeds too, which takes some power where seeds are few: in simulation such a
+difference is seen in 72 to 75 % with 4 or 5 seeds, 77 % with 8, and 80 % with 20.
 """
 
 from __future__ import annotations
@@ -69,7 +71,7 @@ def power_in_words(
     if seen is None:
         return "With one seed no difference can be seen: train at least two."
     words = f"With {seeds} seeds and {items} items a difference of {scale * seen:.1f} points can "
-    words += "be seen (four times in five)"
+    words += "be seen (about four times in five)"
     if seen <= difference:
         return f"{words}."
     wanted = f"{scale * difference:g} points"

@@ -33,7 +33,7 @@ def test_a_difference_of_that_size_is_seen_four_times_in_five():
         other = SeedItemTable(zero.seeds, zero.items, values[..., None])
         found = inference.estimate_difference(zero, other)
         seen += verdicts.p_values(found, 0.02).different < 0.05
-    assert 0.74 <= seen / draws <= 0.88
+    assert 0.66 <= seen / draws <= 0.84  # 0.75 in many draws: verdicts allow for skewness
 
 
 def test_what_is_needed_is_enough_and_one_less_is_not():
