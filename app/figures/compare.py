@@ -23,7 +23,7 @@ ROW_HEIGHT = 58  # pixels of a run's row
 SEED_OFFSET = 0.19  # how far below the mean the single seeds stand, in rows
 SEED_STEP = 0.11  # how far equal seeds stand below one another
 MAX_STACK = 0.28  # how far the last of many equal seeds stands below the first
-TITLE_WIDTH = 46  # characters of a title's line on a phone
+TITLE_WIDTH = 34  # characters of a title's line on a phone
 TITLE_LINE = 19  # pixels of a further one
 
 

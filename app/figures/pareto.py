@@ -66,9 +66,9 @@ def pareto_chart(
         wide = axis.positive and len(values) and values.max() >= LOG_RATIO * values.min() > 0
         if wide:
             ticks = log_ticks(values.tolist())
-            update(type="log", tickvals=ticks, ticktext=[f"{tick:,}" for tick in ticks])
+            update(type="log", tickvals=ticks, tickformat="~s")
     figure.update_layout(
-        title={"text": "Labels: probability of being on the front", "x": 0}, showlegend=True
+        title={"text": "Probability of being on the front", "x": 0}, showlegend=True
     )
     return figure
 

@@ -27,6 +27,7 @@ COLOURS = (
     with_opacity(AHEAD_COLOUR, 0.35),
 )
 CELL_HEIGHT = 40
+LONGEST_POINTS = 4  # characters of a difference in a cell; a longer one is rounded
 MOST_NUMBERS = 6  # runs up to which cells have room for the difference
 LEGEND = "▲ ahead · ▼ behind · = equal within the margin · ? cannot tell"
 
@@ -39,7 +40,7 @@ def verdict_matrix(judged: Judgement, styles: Mapping[str, RunStyle]) -> go.Figu
     for run in runs:
         cells = [judged.between(run, other) if other != run else None for other in runs]
         shade.append([SHADES[cell["verdict"]] if cell else None for cell in cells])
-        words += [_cell_text(cell, judged.metric, len(runs)) for cell in cells]
+        words += [_short_cell_text(cell, judged.metric, len(runs)) for cell in cells]
         hover.append([_cell_hover(cell, judged, styles) for cell in cells])
     figure = empty_chart(110 + CELL_HEIGHT * len(runs))
     steps = [[(i + e) / 4, colour] for i, colour in enumerate(COLOURS) for e in (0, 1)]
@@ -61,6 +62,7 @@ def verdict_matrix(judged: Judgement, styles: Mapping[str, RunStyle]) -> go.Figu
         y=[y for _, y in places],
         mode="text",
         text=words,
+        textfont={"size": 11},
         hoverinfo="skip",
     )
     names = [f"{nth + 1}  {two_line_name(styles[run].name)}" for nth, run in enumerate(runs)]
@@ -80,6 +82,14 @@ def _cell_text(cell: Mapping[str, Any] | None, metric: str, runs: int) -> str:
     if runs > MOST_NUMBERS or pd.isna(cell["difference"]):
         return sign
     return f"{sign} {judgement.signed_points(cell['difference'], metric)}"
+
+
+def _short_cell_text(cell: Mapping[str, Any] | None, metric: str, runs: int) -> str:
+    """Return the same in two short lines, for which a phone has room."""
+    sign, _, points = _cell_text(cell, metric, runs).partition(" ")
+    if len(points) > LONGEST_POINTS:
+        points = f"{float(points):+.0f}"
+    return f"{sign}<br>{points}" if points else sign
 
 
 def _cell_hover(

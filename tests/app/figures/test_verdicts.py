@@ -33,8 +33,8 @@ def test_cells_are_rows_against_columns_with_sign_and_points(judged):
     assert heat.z[0][1] == verdicts.SHADES["ahead"]
     assert heat.z[1][0] == verdicts.SHADES["behind"]
     cells = np.array(text.text).reshape(3, 3)
-    assert cells[0, 1].startswith("▲ +")
-    assert cells[1, 0] == cells[0, 1].replace("▲ +", "▼ -")
+    assert cells[0, 1].startswith("▲<br>+")
+    assert cells[1, 0] == cells[0, 1].replace("▲<br>+", "▼<br>-")
     assert "correction, 5 seeds and 150 items" in heat.customdata[0][1]
     assert "&lt;5&gt;" in "".join(figure.layout.yaxis.ticktext)
 
