@@ -65,7 +65,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "compare",
             "Compare",
             "compare_arrows",
-            "Scores with intervals over seeds, curves, answers side by side",
+            "Which run is ahead, by how much and how sure; flips, slices, curves, answers",
         ),
         PageEntry(
             "playground", "Playground", "edit_note", "Type an input and let every adapter answer it"

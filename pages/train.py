@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.state import cache
-from app.training import run_size, specs_from_form, submit, sweep_panel
+from app.training import power_note, run_size, specs_from_form, submit, sweep_panel
 from app.training.specs_from_form import TrainForm
 from app.ui import errors, forms, pickers, url_state, widgets
 from peftcore.errors import BadInput
@@ -155,6 +155,7 @@ def show_costs() -> None:
 
 
 show_costs()
+power_note.show_power(task, specs[0], existing_runs)
 
 
 refused = any(isinstance(cost, BadInput) for cost in known_costs())

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.compare import tables
 from app.compare.selection import Comparison
 from app.state import run_catalog
 from app.ui import answer_html, pickers, widgets
@@ -19,15 +20,17 @@ REFERENCES = "the references"
 
 def show_answers(chosen: Comparison) -> None:
     """Every run's answer to the same examples, differences marked."""
-    answers = pd.concat(
-        [run.answers().assign(run=run.id) for run in chosen.runs], ignore_index=True
-    )
-    if answers.empty:
+    by_run = {run.id: tables.all_answers(run) for run in chosen.runs}
+    if all(answers.empty for answers in by_run.values()):
         st.info("These runs kept no answers.")
         return
-    labelled = answers["label"].notna().any()
-    seed, answer_filter, reference_run = _controls(chosen, answers, labelled)
-    answers = answers[answers["seed"] == seed]
+    labelled = any(answers["label"].notna().any() for answers in by_run.values())
+    seeds = sorted({seed for answers in by_run.values() for seed in answers["seed"].unique()})
+    seed, answer_filter, reference_run = _controls(chosen, seeds, labelled)
+    answers = pd.concat(
+        [rows[rows["seed"] == seed].assign(run=run) for run, rows in by_run.items()],
+        ignore_index=True,
+    )
     picked = filter_examples(answers, answer_filter)
     task_words = run_catalog.task_in_words(chosen.runs[0].spec.task)
     st.caption(
@@ -48,14 +51,11 @@ def show_answers(chosen: Comparison) -> None:
     )
 
 
-def _controls(
-    chosen: Comparison, answers: pd.DataFrame, labelled: bool
-) -> tuple[int, str, str | None]:
+def _controls(chosen: Comparison, seeds: list[int], labelled: bool) -> tuple[int, str, str | None]:
     """Seed, filter, and the run differences are marked against (None: the references)."""
     choices = [EVERY, DISAGREE, *([WRONG, SPLIT] if labelled else [])]
     answer_filter = pickers.pick_one("Examples", choices, "compare.filter", default=EVERY)
     left, right = st.columns([1, 3])
-    seeds = sorted(answers["seed"].unique().tolist())
     seed = left.selectbox("Seed", seeds, key="compare.seed")
     others = [None, *(run.id for run in chosen.runs)]
     reference_run = right.selectbox(

@@ -1,6 +1,7 @@
 """What the Compare page is about: which runs, by which metric, and whether they may be compared.
 
-The choice lives in the address (`?runs=…`), so a link shows the same comparison to anybody.
+The choice lives in the address (`?runs=…&metric=…&margin=…&population=…`), so a link shows the
+same comparison to anybody.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from functools import cached_property
 import pandas as pd
 import streamlit as st
 
+from app.compare import tables
 from app.figures.compare import find_measure
 from app.state import cache
 from app.state.rating_store import current_experimenter, rating_store
@@ -22,12 +24,16 @@ from app.ui.pickers import requested_run_ids
 from app.ui.run_styles import styles_by_run
 from app.ui.widgets import escape_markdown
 from peftcore import paths, rating
-from peftcore.analysis import comparability, comparison
+from peftcore.analysis import comparability, comparison, judgement
+from peftcore.analysis.inference import Population
+from peftcore.analysis.judgement import Judgement
 from peftcore.data.task import Task
 from peftcore.rating import HumanScore
 from peftcore.runs.store import Run, RunStore
 
-METRIC_PARAM = "metric"  # in the address, beside runs
+METRIC_PARAM, MARGIN_PARAM = "metric", "margin"  # in the address, beside runs
+MARGIN_KEY = "compare.margin"
+CHOICES = (METRIC_PARAM, MARGIN_PARAM, "population", "pair", "compare.view")
 SHIPPED_RUNS = paths.ASSETS / "sweep_runs"
 
 
@@ -38,13 +44,25 @@ class Comparison:
     runs: list[Run]
     styles: dict[str, RunStyle]
     metric: str
+    margin: float  # points within which runs count as equal
+    population: Population  # whom intervals are about
     table: pd.DataFrame  # one row per run and seed
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """Estimates of all runs that have the metric, and verdicts on their pairs."""
+        return tables.judge(self.runs, self.metric, self.margin, self.population)
 
     @cached_property
     def summary(self) -> pd.DataFrame:
         """One row per run, best first."""
-        lowest = find_measure(self.metric).better == "lower"
-        return comparison.summarize_runs(self.table, self.metric, lowest_first=lowest)
+        rows = comparison.summarize_runs(self.table, self.metric)
+        return judgement.with_estimates(rows, self.judgement)
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Run → what it is called."""
+        return {run: style.name for run, style in self.styles.items()}
 
     @cached_property
     def human_scores(self) -> dict[str, HumanScore]:
@@ -59,9 +77,21 @@ class Comparison:
         return find_task(self.runs[0].spec.task)
 
     @property
+    def chance_levels(self) -> dict[str, float]:
+        """The score of guessing, for metrics where it is known."""
+        labels = self.task.labels if self.task else ()
+        if self.metric == "accuracy" and labels:
+            return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
+        return {"Guessing": 0.0} if self.metric == "matthews" else {}
+
+    @property
     def file_stem(self) -> str:
         """Return the start of the names of saved files."""
         return f"{self.runs[0].spec.task}-{self.metric}"
+
+    def run(self, run_id: str) -> Run:
+        """Return the chosen run of this id."""
+        return next(run for run in self.runs if run.id == run_id)
 
 
 def selectable_runs() -> list[Run]:
@@ -93,14 +123,19 @@ def offer_shipped(chosen: Sequence[Run]) -> None:
         )
 
 
-def offer_rating(runs: Sequence[Run]) -> None:
-    """A link to where a rating project is made of these runs, if they explain anything."""
+def explains(runs: Sequence[Run]) -> bool:
+    """Return whether the runs' task has explanations, which people can rate."""
     task = find_task(runs[0].spec.task)
-    if task is not None and task.kind == "explain":
+    return task is not None and task.kind == "explain"
+
+
+def offer_rating(runs: Sequence[Run], words: str = "Let people rate these explanations") -> None:
+    """A link to where a rating project is made of these runs, if they explain anything."""
+    if explains(runs):
         ids = ",".join(run.id for run in runs)
         widgets.page_link(
             "rate",
-            "Let people rate these explanations",
+            words,
             **{"rate.view": "New project", "runs": ids},
         )
 
@@ -149,6 +184,52 @@ def pick_runs(runs: Sequence[Run], requested: Sequence[Run], across: bool) -> li
         placeholder="Choose two or more",
     )
     return [runs_by_id[run] for run in chosen]
+
+
+def keep_runs_in_url(runs: Sequence[Run]) -> None:
+    """Write the runs beside what else the address has, so that a link is whole."""
+    if "runs" not in st.query_params and set(st.query_params) & set(CHOICES):
+        _write_url([run.id for run in runs])
+
+
+def pick_margin() -> float:
+    """The difference that counts as none, in points, kept in the address."""
+    requested = st.query_params.get(MARGIN_PARAM, "")
+    if requested:
+        margin = _parse_margin(requested)
+        if margin is None:
+            st.warning(
+                f"The address asks for a margin of {escape_markdown(requested[:20])}, which is no "
+                f"number of points up to {judgement.MAX_MARGIN:g}.",
+                icon=":material/link_off:",
+            )
+        elif st.session_state.get(MARGIN_KEY) != margin:
+            st.session_state[MARGIN_KEY] = margin
+    st.session_state.setdefault(MARGIN_KEY, judgement.DEFAULT_MARGIN)
+
+    def write_url() -> None:
+        st.query_params[MARGIN_PARAM] = f"{st.session_state[MARGIN_KEY]:g}"
+
+    return st.number_input(
+        "Equal within (points)",
+        min_value=0.1,
+        max_value=judgement.MAX_MARGIN,
+        step=0.5,
+        format="%.1f",
+        key=MARGIN_KEY,
+        on_change=write_url,
+        help="The largest difference that makes no difference to you, in hundredths of the "
+        "metric's largest value. Runs are equal where they differ by less than that for sure.",
+    )
+
+
+def _parse_margin(text: str) -> float | None:
+    """Return a margin that can be used, else None."""
+    try:
+        margin = float(text)
+    except ValueError:
+        return None
+    return margin if 0.1 <= margin <= judgement.MAX_MARGIN else None
 
 
 def pick_metric(runs: Sequence[Run]) -> str:
@@ -222,5 +303,5 @@ def _write_url(ids: Sequence[str]) -> None:
 
 
 def _clear_url() -> None:
-    st.query_params.pop("runs", None)
-    st.query_params.pop(METRIC_PARAM, None)
+    for name in ("runs", METRIC_PARAM, "pair"):
+        st.query_params.pop(name, None)

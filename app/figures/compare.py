@@ -12,15 +12,19 @@ from typing import Any
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.figures.rows import empty_chart, label_rows
+from app.figures.rows import empty_chart, label_rows, wrap_title
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import pareto
+from peftcore.analysis.judgement import value_format as value_format
 from peftcore.metrics.scores import find_measure as find_measure
 from peftcore.metrics.scores import metric_range
 
 ROW_HEIGHT = 58  # pixels of a run's row
 SEED_OFFSET = 0.19  # how far below the mean the single seeds stand, in rows
 SEED_STEP = 0.11  # how far equal seeds stand below one another
+MAX_STACK = 0.28  # how far the last of many equal seeds stands below the first
+TITLE_WIDTH = 34  # characters of a title's line on a phone
+TITLE_LINE = 19  # pixels of a further one
 
 
 def metric_axis_title(metric: str) -> str:
@@ -30,21 +34,18 @@ def metric_axis_title(metric: str) -> str:
     return f"{info.title} (0 to {info.maximum:g}{direction_text})"
 
 
-def value_format(metric: str) -> str:
-    """The format in which a metric's values are read."""
-    return ".1f" if find_measure(metric).maximum >= 10 else ".3f"
-
-
 def score_intervals(
     summary: pd.DataFrame,
     table: pd.DataFrame,
     metric: str,
     styles: Mapping[str, RunStyle],
     references: Mapping[str, float] | None = None,
+    title: str = "",
 ) -> go.Figure:
     """One row per run, best on top: a bar for the 95 % interval, the mean, a dot for each seed.
 
-    `references` are dashed lines, such as the score of chance.
+    `references` are dashed lines, such as the score of chance; title is the finding, else what the
+    bars are. A run with a `reason` and no limits has a hollow mark.
     """
     rows = summary.dropna(subset=["mean"]).reset_index(drop=True)
     figure = empty_chart(120 + ROW_HEIGHT * max(len(rows), 1))
@@ -60,7 +61,20 @@ def score_intervals(
         )
     figure.update_xaxes(title_text=metric_axis_title(metric), **_axis_bounds(metric))
     label_rows(figure, [styles[run].name for run in rows["run"]])
-    figure.update_layout(title={"text": f"95 % interval, {_seed_count_text(rows)}", "x": 0})
+    lines = wrap_title(title or f"95 % interval, {_seed_count_text(rows)}", TITLE_WIDTH)
+    extra = lines.count("<br>") * TITLE_LINE
+    figure.update_layout(
+        title={
+            "text": lines,
+            "x": 0,
+            "yref": "container",
+            "y": 1,
+            "yanchor": "top",
+            "pad": {"t": 20},
+        },
+        margin={"t": 58 + extra},
+        height=figure.layout.height + extra,
+    )
     return figure
 
 
@@ -78,10 +92,11 @@ def _run_traces(
 ) -> list[go.Scatter]:
     """Interval, mean and seeds of one run."""
     value_form, name = value_format(metric), plotly_text(style.name)
+    hollow = pd.isna(row["low"]) and row["n"] > 1  # its mean is no summary of its seeds
     traces = [
         go.Scatter(
             x=seeds[metric],
-            y=(y - SEED_OFFSET - SEED_STEP * seeds.groupby(metric).cumcount()).tolist(),
+            y=(y - SEED_OFFSET - _seed_offsets(seeds[metric])).tolist(),
             mode="markers",
             marker={"color": with_opacity(style.colour, 0.55), "size": 7, "symbol": "circle"},
             customdata=seeds[["seed"]],
@@ -91,7 +106,11 @@ def _run_traces(
             x=[row["mean"]],
             y=[y],
             mode="markers+text",
-            marker={"color": style.colour, "size": 13, "symbol": style.symbol},
+            marker={
+                "color": style.colour,
+                "size": 13,
+                "symbol": f"{style.symbol}-open" if hollow else style.symbol,
+            },
             text=[f"{row['mean']:{value_form}}"],
             textposition="top center",
             hovertemplate=f"<b>{name}</b><br>{_mean_in_words(row, value_form)}<extra></extra>",
@@ -110,11 +129,19 @@ def _run_traces(
     return traces
 
 
+def _seed_offsets(values: pd.Series) -> pd.Series:
+    """How far below one another equal seeds stand, closer where many are equal."""
+    nth = values.groupby(values).cumcount()
+    return nth * min(SEED_STEP, MAX_STACK / max(nth.max(), 1)) if len(nth) else nth
+
+
 def _mean_in_words(row: pd.Series, value_form: str) -> str:
     """A mean with its limits and number of seeds."""
     mean = f"mean {row['mean']:{value_form}}"
     if pd.isna(row["low"]):
-        return f"{mean}, {'one seed' if row['n'] == 1 else 'seeds in two groups'}"
+        if row["n"] == 1:
+            return f"{mean}, one seed"
+        return f"{mean}, {row.get('reason') or 'seeds in two groups'}"
     return (
         f"{mean}, 95 % interval {row['low']:{value_form}} to {row['high']:{value_form}}, "
         f"{row['n']} seeds"
@@ -148,7 +175,7 @@ def score_by_parameters(
     )
     for _, row in rows.iterrows():
         figure.add_trace(_run_point(row, metric, styles[row["run"]]))
-    ticks = _log_ticks(rows["trainable"].tolist())
+    ticks = log_ticks(rows["trainable"].tolist())
     figure.update_xaxes(
         title_text="Trainable parameters of one adapter (log scale)",
         type="log",
@@ -161,7 +188,7 @@ def score_by_parameters(
     return figure
 
 
-def _log_ticks(sizes: list[float]) -> list[int]:
+def log_ticks(sizes: list[float]) -> list[int]:
     """One, two and five times the powers of ten around the sizes; powers alone for a wide range."""
     if not sizes:
         return []

@@ -35,6 +35,19 @@ def learning_curves(
     return figure
 
 
+def smooth(history: pd.DataFrame, window: int) -> pd.DataFrame:
+    """Average each seed's losses over `window` neighbouring steps, fewer at the ends."""
+    if window < 2 or history.empty:
+        return history
+    columns = list(LOSS_TITLES)
+    smoothed = history.groupby("seed")[columns].transform(
+        lambda losses: (
+            losses.rolling(window, center=True, min_periods=1).mean().where(losses.notna())
+        )
+    )
+    return history.assign(**{name: smoothed[name] for name in columns})
+
+
 def _seeds_in_words(seeds: set[int]) -> str:
     """Return in words how many seeds a mean is taken over."""
     if not seeds:

@@ -179,6 +179,25 @@ def pick_in_url(
     return st.segmented_control(label, options, required=True, on_change=on_change, **common)
 
 
+def pick_from_list(
+    label: str,
+    options: Sequence[T],
+    key: str,
+    option_text: Callable[[T], str] = str,
+    *,
+    first: T | None = None,
+    help: str | None = None,
+) -> T:
+    """Offer one of several options as a list, for names too long for a row of buttons.
+
+    The choice stands in the address, as with `pick_in_url`.
+    """
+    on_change = sync_choice(label, options, key, option_text, first=first)
+    return st.selectbox(
+        label, options, format_func=option_text, key=key, on_change=on_change, help=help
+    )
+
+
 def sync_choice(
     label: str,
     options: Sequence[T],

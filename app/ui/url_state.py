@@ -16,7 +16,12 @@ import streamlit as st
 from app.ui import widgets
 
 T = TypeVar("T")
-RENAMED_VIEWS = {("landscape.view", "Ground"): "Loss surface"}  # key and old value → value of today
+RENAMED_VIEWS = {  # key and old value → value of today
+    ("landscape.view", "Ground"): "Loss surface",
+    ("compare.view", "Scores"): "Table",
+    ("compare.view", "Size"): "Pareto",
+    ("compare.view", "Tests"): "Against one",
+}
 
 
 def open_renamed_views() -> None:

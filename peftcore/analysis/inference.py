@@ -16,6 +16,7 @@ enters the same formulas by its linearisation (`SeedItemTable.influence`).
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -82,7 +83,12 @@ class SeedItemTable:
         )
 
     def influence(self) -> Array:
-        """Return per-answer values (s, i) whose row means are the seeds' values of the metric.
+        """Return per-answer values (s, i) whose row means are the seeds' values of the metric."""
+        return self._influence
+
+    @functools.cached_property
+    def _influence(self) -> Array:
+        """Compute `influence` once: every pair of runs asks for it.
 
         For a mean these are the scores. Otherwise the metric is linearised at each seed's mean
         statistics by central differences: what one more answer of that kind would change.
@@ -178,6 +184,8 @@ def estimate_difference(
 
 def common_part(first: SeedItemTable, second: SeedItemTable) -> tuple[SeedItemTable, SeedItemTable]:
     """Return both tables on the seeds and items that they share."""
+    if first.seeds == second.seeds and first.items == second.items:
+        return first, second
     known_items, known_seeds = set(second.items), set(second.seeds)
     seeds = [seed for seed in first.seeds if seed in known_seeds]
     items = [item for item in first.items if item in known_items]
@@ -213,8 +221,10 @@ def _estimate_values(
     mean = float(by_seed.mean())
     if seeds == 1:
         return Estimate(mean, None, None, None, None, 1, items, population, reason=ONE_SEED)
-    # Two answers' worth of spread is always there: seeds that tie are no group.
-    groups = few_seeds.find_groups(by_seed, 2 * float(np.ptp(values)) / items)
+    # Two answers' worth of spread is always there: seeds that tie are no group. One item stands
+    # for scores whose answers are not known.
+    floor = 2 * float(np.ptp(values)) / items if items > 1 else 0.0
+    groups = few_seeds.find_groups(by_seed, floor)
     if groups is not None and seeds < few_seeds.MANY_SEEDS:
         return Estimate(
             *(mean, None, None, None, None, seeds, items, population),

@@ -19,24 +19,25 @@ def table_of_answers(answers: pd.DataFrame, metric: str) -> SeedItemTable | None
     """
     if answers.empty:
         return None
-    answers = answers.drop_duplicates(["seed", "example"], keep="last")
+    rows, seeds = pd.factorize(answers["seed"], sort=True)
+    columns, items = pd.factorize(answers["example"])
+    last = np.full((len(seeds), len(items)), -1)
+    last[rows, columns] = np.arange(len(answers))  # of repeated answers the last counts
+    if (last >= 0).sum() < len(answers):
+        kept_rows = np.sort(last[last >= 0])
+        answers, rows, columns = answers.iloc[kept_rows], rows[kept_rows], columns[kept_rows]
     found = item_statistics.answer_statistics(answers, metric)
     if found is None:
         return None
-    seeds = sorted(answers["seed"].unique())
-    row_of = {seed: i for i, seed in enumerate(seeds)}
-    items = list(dict.fromkeys(answers["example"]))
-    column_of = {item: i for i, item in enumerate(items)}
     statistics = np.full((len(seeds), len(items), found.values.shape[1]), np.nan)
-    rows = answers["seed"].map(row_of).to_numpy()
-    columns = answers["example"].map(column_of).to_numpy()
     statistics[rows, columns] = found.values
     whole = np.isfinite(statistics).all((0, 2))
     shared = int((np.bincount(columns) == len(seeds)).sum())
     if not whole.any() or shared < len(answers) / len(seeds) / 2:
         return None
     kept = tuple(str(item) for item, keep in zip(items, whole, strict=True) if keep)
-    labels = answers.drop_duplicates("example")["label"].to_numpy()[whole]
+    first = np.unique(columns, return_index=True)[1]  # of each item, in the order of columns
+    labels = answers["label"].to_numpy()[first][whole]
     return SeedItemTable(
         tuple(int(seed) for seed in seeds),
         kept,

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis import comparability, comparison
+from peftcore.analysis import comparability, comparison, judgement, run_tables
+from peftcore.analysis.inference import POPULATIONS, Population
+from peftcore.analysis.judgement import Judgement
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics.scores import metric_range
@@ -115,45 +117,113 @@ def evaluate(
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Runs side by side, best mean first, and each against the first that was named."""
+    """Runs side by side, best mean first, with a verdict on every pair."""
 
-    metric: str
-    runs: pd.DataFrame  # run, base, task, method, mean, low, high, n, trainable, seconds
-    differences: pd.DataFrame  # run, difference, low, high, p, holm, smallest_p, n; paired by seed
+    runs: pd.DataFrame  # run, base, task, method, mean, low, high, n, trainable, seconds, items …
+    judgement: Judgement
+    tries: dict[str, int]  # run → learning rates tried for its method, as far as runs are kept
     caveats: list[str]  # allowed differences a reader should know
+
+    @property
+    def metric(self) -> str:
+        """The metric that they are compared by."""
+        return self.judgement.metric
+
+    @property
+    def verdicts(self) -> pd.DataFrame:
+        """One row per pair: first, second, difference (second − first), low, high, verdict, …"""
+        return self.judgement.verdicts
+
+    @property
+    def components(self) -> pd.DataFrame:
+        """Variance components of every run: of a seed, of an item, and of the rest."""
+        found = {
+            run: vars(each) for run, each in self.judgement.components().items() if each is not None
+        }
+        columns = ["seed", "item", "rest"]
+        return pd.DataFrame.from_dict(found, orient="index", columns=columns).rename_axis("run")
+
+    def in_words(self) -> list[str]:
+        """Return the result in sentences: the best against the second, then every pair."""
+        names = dict(zip(self.runs["run"], _names(self.runs), strict=True))
+        found = self.judgement
+        pairs = [
+            judgement.pair_in_words(judgement.turn_pair(row), names, found.metric, found.margin)
+            for _, row in found.verdicts.iterrows()
+        ]
+        ends = [judgement.count_in_words(found), f"{found.limits}." if found.limits else ""]
+        return [
+            judgement.headline(found, names),
+            *(f"{each}." for each in pairs),
+            *filter(None, ends),
+        ]
 
 
 def compare(
-    runs: Sequence[TrainedAdapter | Run | str], metric: str = "", *, across_bases: bool = False
+    runs: Sequence[TrainedAdapter | Run | str],
+    metric: str = "",
+    *,
+    across_bases: bool = False,
+    margin: float = judgement.DEFAULT_MARGIN,
+    population: Population = "this task",
 ) -> RunComparison:
-    """Compare runs: means with 95 % intervals over seeds, and paired differences to the first.
+    """Compare runs: means with 95 % intervals, and a verdict on every pair of them.
 
     Runs are results of `train`, runs of a store, or their ids; without a metric the task's first
-    counts.  BadInput gives the reason why runs cannot be compared, such as other data or seeds.
+    counts. Differences within `margin` points (hundredths of the metric's largest value) count as
+    none. Intervals are about "this task" (other seeds and other test examples) or "these examples"
+    (other seeds alone). BadInput gives the reason why runs cannot be compared, such as other data
+    or seeds.
 
     >>> import peftcore
     >>> found = peftcore.compare(["4f677812ddf6", "5a7da5def8b7"])
-    >>> found.runs[["method", "mean", "low", "high", "n"]].shape
-    (2, 5)
-    >>> len(found.differences)
-    1
+    >>> found.runs[["method", "mean", "low", "high", "n", "items"]].shape
+    (2, 6)
+    >>> found.verdicts[["first", "second"]].shape
+    (1, 2)
     """
     store = RunStore()
     named = [_as_run(run, store) for run in runs]
     chosen = list({run.id: run for run in named}.values())
     if not chosen:
         raise BadInput("there are no runs to compare")
+    if population not in POPULATIONS:
+        raise unknown_name("population", population, POPULATIONS)
     reasons = comparability.reasons_not_comparable(chosen, across_bases=across_bases)
     if reasons:
         raise BadInput(" ".join(reasons))
-    table = store.table(chosen)
     name = _common_metric(chosen, metric)
+    tables = {run.id: run_tables.table_of_run(run, name) for run in chosen}
+    scored = {run: table for run, table in tables.items() if table is not None}
+    found = judgement.judge(scored, name, margin, population)
+    summary = comparison.summarize_runs(store.table(chosen), name)
     return RunComparison(
-        name,
-        comparison.summarize_runs(table, name),
-        comparison.differences_from_reference(table, name, chosen[0].id),
+        judgement.with_estimates(summary, found),
+        found,
+        _count_tries(chosen, store.all()),
         comparability.caveats(chosen),
     )
+
+
+def _count_tries(chosen: Sequence[Run], kept: Sequence[Run]) -> dict[str, int]:
+    """Return run → learning rates tried for its method, where its own is known."""
+    from peftcore.sweeps import tuning_budget
+
+    known = [run for run in kept if run.spec.training.learning_rate is not None]
+    return {
+        run.id: tuning_budget.find_budget(run, known).tries
+        for run in chosen
+        if run.spec.training.learning_rate is not None and run.status().state == "done"
+    }
+
+
+def _names(runs: pd.DataFrame) -> list[str]:
+    """Return what to call each run in a sentence: its method, with its id where that is shared."""
+    counts = runs["method"].value_counts()
+    return [
+        method if counts[method] == 1 else f"{method} {run}"
+        for method, run in zip(runs["method"], runs["run"], strict=True)
+    ]
 
 
 def _as_run(run: TrainedAdapter | Run | str, store: RunStore) -> Run:

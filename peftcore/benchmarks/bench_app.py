@@ -111,7 +111,7 @@ def time_app(
 def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
     """Yield page, action and times, one action after the other."""
     yield "an empty page", "a button that changes a word: the floor", _time_minimal_app(rounds)
-    with serve_app() as address, _browser_page() as page:
+    with serve_app() as address, browser_page() as page:
         began = time.perf_counter()
         page.goto(address, wait_until="domcontentloaded")
         page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
@@ -123,24 +123,24 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
             again.append(1000 * (time.perf_counter() - began))
         yield "home", "first paint", again
-        _watch_until_drawn(page)
+        watch_until_drawn(page)
         for name in ("compare", "runs", "train"):
             links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
             links.append(page.locator('[data-testid="stSidebarNav"] a').first)
-            times = _time_steps(page, [link.click for link in links], rounds)
+            times = time_steps(page, [link.click for link in links], rounds)
             yield name, "switch to it, and back home", times
         for name, action, ready, makers in ACTIONS:
             page.goto(f"{address}/{name}")
             page.locator(ready).first.wait_for(timeout=TIMEOUT_MS)
-            _watch_until_drawn(page)
+            watch_until_drawn(page)
             steps = [make(page) for make in makers]
-            first = _time_steps(page, steps, 1)  # what is computed once is computed before
+            first = time_steps(page, steps, 1)  # what is computed once is computed before
             where, sides = name.partition("?")[0], action.split(", and ")
             if len(sides) == 1:
-                yield where, action, _time_steps(page, steps, rounds)
+                yield where, action, time_steps(page, steps, rounds)
                 continue
             yield where, f"{sides[0]}, for the first time", first[:1]
-            times = _time_steps(page, steps, rounds)
+            times = time_steps(page, steps, rounds)
             yield where, sides[0], times[::2]
             yield where, sides[1], times[1::2]
 
@@ -150,16 +150,16 @@ def _time_minimal_app(rounds: int) -> list[float]:
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "floor.py"
         script.write_text(MINIMAL_APP)
-        with serve_app(script) as address, _browser_page() as page:
+        with serve_app(script) as address, browser_page() as page:
             page.goto(address)
             button = page.get_by_role("button", name="Another")
             button.wait_for(timeout=TIMEOUT_MS)
-            _watch_until_drawn(page)
-            _time_steps(page, [button.click], 1)
-            return _time_steps(page, [button.click], 2 * rounds)
+            watch_until_drawn(page)
+            time_steps(page, [button.click], 1)
+            return time_steps(page, [button.click], 2 * rounds)
 
 
-def _time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
+def time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list[float]:
     """Time each step in milliseconds, all of them in every round."""
     times = []
     for _ in range(rounds):
@@ -172,7 +172,7 @@ def _time_steps(page: Any, steps: list[Callable[[], None]], rounds: int) -> list
     return times
 
 
-def _watch_until_drawn(page: Any) -> None:
+def watch_until_drawn(page: Any) -> None:
     """Start the page's clock once the page is complete."""
     page.locator('[data-testid="stMain"]').wait_for(timeout=TIMEOUT_MS)
     page.evaluate(WATCH_JS)
@@ -192,7 +192,7 @@ def _wait_until_drawn(page: Any) -> None:
 StepFactory = Callable[[Any], Callable[[], None]]
 
 
-def _number_step(label: str, way: str) -> StepFactory:
+def number_step(label: str, way: str) -> StepFactory:
     """Return a step that presses + or - of a number field."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -204,7 +204,7 @@ def _number_step(label: str, way: str) -> StepFactory:
     return made
 
 
-def _choose_option(group: str, name: str) -> StepFactory:
+def choose_option(group: str, name: str) -> StepFactory:
     """Return a step that presses one choice of a button group."""
 
     def made(page: Any) -> Callable[[], None]:
@@ -257,41 +257,41 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "attention",
         "another layer",
         CHART,
-        (_number_step("Layer", "Up"), _number_step("Layer", "Down")),
+        (number_step("Layer", "Up"), number_step("Layer", "Down")),
     ),
     (
         "attention",
         "another head",
         CHART,
-        (_number_step("Head", "Up"), _number_step("Head", "Down")),
+        (number_step("Head", "Up"), number_step("Head", "Down")),
     ),
     ("attention", "a click on a head", CHART, (_chart_click(0.4, 0.6), _chart_click(0.9, 0.2))),
     (
         "limits",
         "another layer",
         CHART,
-        (_choose_option("Layer", "2"), _choose_option("Layer", "1")),
+        (choose_option("Layer", "2"), choose_option("Layer", "1")),
     ),
-    ("limits", "another head", CHART, (_choose_option("Head", "2"), _choose_option("Head", "1"))),
+    ("limits", "another head", CHART, (choose_option("Head", "2"), choose_option("Head", "1"))),
     (
         "landscape",
         "in relief, and from above",
         CHART,
-        (_choose_option("Shown as", "3D surface"), _choose_option("Shown as", "Map")),
+        (choose_option("Shown as", "3D surface"), choose_option("Shown as", "Map")),
     ),
     ("landscape", "a click on a point", CHART, (_chart_click(0.5, 0.6), _chart_click(0.45, 0.8))),
     (
         "landscape?landscape.view=Cuts",
         "other lines",
         CHART,
-        (_choose_option("Lines", "Vertex to vertex"), _choose_option("Lines", "All")),
+        (choose_option("Lines", "Vertex to vertex"), choose_option("Lines", "All")),
     ),
     ("scaling", "another step", SLIDER, (_slider_key("ArrowLeft"), _slider_key("ArrowRight"))),
     (
         "atoms",
         "another number on the map",
         CHART,
-        (_choose_option("Shown", "Length"), _choose_option("Shown", "Importance")),
+        (choose_option("Shown", "Length"), choose_option("Shown", "Importance")),
     ),
     ("atoms", "a click on an atom", CHART, (_chart_click(0.2, 0.3), _chart_click(0.6, 0.7))),
     (
@@ -304,7 +304,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "images",
         "another task",
         CHART,
-        (_choose_option("Task", "Unseen shape"), _choose_option("Task", "Unseen digit")),
+        (choose_option("Task", "Unseen shape"), choose_option("Task", "Unseen digit")),
     ),
     (
         "images?images.view=Fewer+atoms",
@@ -316,7 +316,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "toys",
         "another experiment",
         CHART,
-        (_choose_option("Experiment", "02"), _choose_option("Experiment", "01")),
+        (choose_option("Experiment", "02"), choose_option("Experiment", "01")),
     ),
 )
 
@@ -376,7 +376,7 @@ def find_chromium() -> str:
 
 
 @contextmanager
-def _browser_page() -> Iterator[Any]:
+def browser_page() -> Iterator[Any]:
     """Open a page in a browser of its own."""
     executable = find_chromium()
     from playwright.sync_api import sync_playwright

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
+from peftcore.analysis import judgement
+from peftcore.analysis.inference import POPULATIONS, Population
 from peftcore.api import results
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput, unknown_name
@@ -97,25 +99,50 @@ def compare(
     across_bases: Annotated[
         bool, typer.Option("--across-bases", help="Compare runs on different bases.")
     ] = False,
+    margin: Annotated[
+        float,
+        typer.Option(help="Points of the metric's range within which runs count as equal."),
+    ] = judgement.DEFAULT_MARGIN,
+    population: Annotated[
+        str,
+        typer.Option(
+            help="Whom intervals are about: 'this task' (other seeds and test examples) or "
+            "'these examples' (other seeds)."
+        ),
+    ] = POPULATIONS[0],
     as_json: printing.AsJson = False,
 ) -> None:
-    """Compare runs: mean and 95 % interval over seeds, and differences to the first run.
+    """Compare runs: mean and 95 % interval of each, and a verdict on every pair.
 
     Runs that cannot be compared are refused, with the reason.
     """
-    found = results.compare(runs, metric or "", across_bases=across_bases)
+    found = results.compare(
+        runs,
+        metric or "",
+        across_bases=across_bases,
+        margin=margin,
+        population=cast(Population, population),
+    )
     value = {
         "metric": found.metric,
+        "population": found.judgement.population,
+        "margin": found.judgement.margin,
         "runs": found.runs.to_dict("records"),
-        "differences": found.differences.to_dict("records"),
+        "verdicts": found.verdicts.to_dict("records"),
+        "components": found.components.reset_index().to_dict("records"),
+        "tries": found.tries,
+        "in_words": found.in_words(),
         "caveats": found.caveats,
     }
 
     def lines() -> Iterator[str]:
         yield from printing.format_records(found.runs)
-        if len(found.differences):
-            yield f"\n{found.metric} minus that of {runs[0]}, paired by seed:"
-            yield from printing.format_records(found.differences)
+        yield ""
+        yield from found.in_words()
+        judged = found.judgement
+        yield f"Intervals are about {judged.population}; the margin is {judged.margin:g} points."
+        tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
+        yield f"Learning rates tried for each method, in runs that are kept: {tried}."
         yield from found.caveats
 
     printing.print_result(value, as_json, lines)

@@ -65,7 +65,9 @@ def _unexplained(answers: pd.DataFrame) -> Array:
 
 def _broken(answers: pd.DataFrame) -> Statistics:
     """Mark answers without a label, or without the explanation that the target has."""
-    needs = answers["target"].fillna("").str.contains(SEPARATOR, regex=False).to_numpy()
+    targets = answers["target"].fillna("")  # the same for every seed, so each is read once
+    needing = [text for text in targets.unique() if SEPARATOR in text]
+    needs = targets.isin(needing).to_numpy()
     no_label = answers["predicted"].isna().to_numpy()
     return _plain(no_label | (needs & answers["explanation"].isna().to_numpy()))
 
@@ -74,10 +76,10 @@ def _label_counts(answers: pd.DataFrame) -> tuple[list[str], Array]:
     """Return the classes and one-hot joint counts (n, gold × predicted), flat."""
     gold = answers["label"].fillna("").astype(str)
     predicted = answers["predicted"].fillna(scores.UNREADABLE_LABEL).astype(str)
-    classes = sorted({*gold, *predicted})
-    index = {name: i for i, name in enumerate(classes)}
+    classes = sorted({*gold.unique(), *predicted.unique()})
+    index = pd.Index(classes)
+    cells = index.get_indexer(gold) * len(classes) + index.get_indexer(predicted)
     counts = np.zeros((len(answers), len(classes) ** 2))
-    cells = [index[g] * len(classes) + index[p] for g, p in zip(gold, predicted, strict=True)]
     counts[np.arange(len(answers)), cells] = 1.0
     return classes, counts
 

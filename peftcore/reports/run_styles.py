@@ -14,6 +14,7 @@ from typing import Any
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.comparability import Comparable
+from peftcore.analysis.settings_table import flat_settings
 from peftcore.errors import BadInput
 from peftcore.reports.styles import RunStyle, style_of_method
 from peftcore.runs.spec import RunSpec
@@ -113,18 +114,14 @@ def _extras_by_run(runs: Sequence[Comparable]) -> dict[str, list[str]]:
 
 def _distinguishing_settings(specs: Sequence[RunSpec]) -> list[list[str]]:
     """Return for each spec the settings, in words, in which it differs from the others."""
-    flat = [_flat_settings(spec) for spec in specs]
+    flat = [_deciding_settings(spec) for spec in specs]
     names = list(dict.fromkeys(name for values in flat for name in values))
     having = {name: [values for values in flat if name in values] for name in names}
     differing = [name for name in names if _count_distinct(having[name], [name]) > 1]
     shown = differing if len(differing) <= MAX_SHOWN else _fewest_distinguishing(flat, differing)
     ellipsis = ["…"] * (len(shown) < len(differing))
     return [
-        [
-            f"{_setting_name(name)} {_setting_value(values[name])}"
-            for name in shown
-            if name in values
-        ]
+        [f"{setting_name(name)} {setting_value(values[name])}" for name in shown if name in values]
         + ellipsis
         for values in flat
     ]
@@ -154,32 +151,22 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
-def _flat_settings(spec: RunSpec) -> dict[str, Any]:
-    """Return everything but base, task and method by dotted name, unless it decides nothing."""
+def _deciding_settings(spec: RunSpec) -> dict[str, Any]:
+    """Return a spec's settings by dotted name, without those that decide nothing in it."""
     idle = set()
     if spec.population.vertices == 1:
         idle = {f"{part}.{name}" for part, names in SIMPLEX_FIELDS.items() for name in names}
     if spec.settings.get("start") != "text":
         idle.add("settings.text")
-    sections = {
-        "settings": spec.settings,
-        "training": spec.training.model_dump(),
-        "population": spec.population.model_dump(),
-        "evaluation": spec.evaluation.model_dump(),
-    }
-    return {
-        f"{part}.{key}": value
-        for part, values in sections.items()
-        for key, value in values.items()
-        if f"{part}.{key}" not in idle
-    }
+    return {name: value for name, value in flat_settings(spec).items() if name not in idle}
 
 
-def _setting_name(name: str) -> str:
+def setting_name(name: str) -> str:
+    """Return a setting's name in words, without its section."""
     return name.rpartition(".")[2].replace("_", " ")
 
 
-def _setting_value(value: object) -> str:
+def setting_value(value: object) -> str:
     """Return a setting's value in words."""
     if isinstance(value, float):
         return f"{value:g}"

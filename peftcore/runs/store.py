@@ -22,7 +22,7 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -117,14 +117,31 @@ class Run(JobFolder[RunStatus]):
         """List the intermediate steps whose adapters were kept, in order."""
         return sorted(int(file.stem) for file in (self.folder / "path").glob("*.safetensors"))
 
-    def answers(self) -> pd.DataFrame:
-        """Read every answer of every seed; empty before the run has answered."""
+    def answers(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Read every answer of every seed; empty before the run has answered.
+
+        columns: only these, which takes a tenth of the time where no text is among them.
+        """
         path = self.folder / "answers.parquet"
         if not path.is_file():
-            return pd.DataFrame(columns=ANSWER_COLUMNS)
-        table = pd.read_parquet(path)
-        if not set(EXAMPLE_TEXTS) <= set(table.columns):
-            return _with_example_texts(table, self.spec)
+            return pd.DataFrame(columns=list(columns) or ANSWER_COLUMNS)
+        if columns and set(columns) <= set(_columns_of(path)):
+            table = pd.read_parquet(path, columns=list(columns))
+        else:
+            table = pd.read_parquet(path)
+            if not set(EXAMPLE_TEXTS) <= set(table.columns):
+                table = _with_example_texts(table, self.spec)[list(columns) or ANSWER_COLUMNS]
+        if "references" in table:
+            table["references"] = [list(texts) for texts in table["references"]]
+        return table[list(columns)] if columns else table
+
+    def asked(self) -> pd.DataFrame:
+        """Read each example that was answered once: example, source, target, references, label."""
+        path, columns = self.folder / "answers.parquet", ["example", *EXAMPLE_TEXTS, "label"]
+        if not path.is_file() or not set(columns) <= set(_columns_of(path)):
+            return self.answers(columns).drop_duplicates("example", ignore_index=True)
+        table = pd.read_parquet(path, columns=columns)
+        table = table.drop_duplicates("example", ignore_index=True)
         table["references"] = [list(texts) for texts in table["references"]]
         return table
 
@@ -334,6 +351,13 @@ TABLE_COLUMNS = [
     *("processor_seconds", "peak_memory"),
     *("shots", "steps", "vertices", "demo", "state"),
 ]
+
+
+def _columns_of(path: Path) -> list[str]:
+    """Return the names of a parquet file's columns."""
+    from pyarrow import parquet
+
+    return parquet.read_schema(path).names
 
 
 def _with_example_texts(answers: pd.DataFrame, spec: RunSpec) -> pd.DataFrame:

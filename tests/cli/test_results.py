@@ -44,14 +44,30 @@ def test_runs_are_listed_with_their_scores(three, trained):
     assert three[0] in call("runs").stdout
 
 
-def test_compare_shows_intervals_and_paired_differences(three):
+def test_compare_shows_intervals_and_verdicts(three):
     lora, prompt, _ = three
     found = printed("compare", lora, prompt)
     assert found["metric"] == "accuracy"
     assert {row["run"] for row in found["runs"]} == {lora, prompt}
-    assert {"mean", "low", "high", "n"} <= set(found["runs"][0])
-    assert [row["run"] for row in found["differences"]] == [prompt]
-    assert prompt in call("compare", lora, prompt).stdout
+    assert {"mean", "low", "high", "n", "items"} <= set(found["runs"][0])
+    [pair] = found["verdicts"]
+    assert {pair["first"], pair["second"]} == {lora, prompt}
+    assert pair["verdict"] in ("ahead", "behind", "equal", "cannot tell")
+    assert (pair["seeds"], pair["items"]) == (2, 3)
+    assert (found["population"], found["margin"]) == ("this task", 2)
+    assert found["tries"] == {lora: 1, prompt: 1}
+    assert {"run", "seed", "item", "rest"} == set(found["components"][0])
+    lines = call("compare", lora, prompt).stdout
+    assert found["in_words"][0] in lines
+    assert "Intervals are about this task; the margin is 2 points." in lines
+
+
+def test_compare_takes_a_margin_and_a_population(three):
+    pair = ("compare", *three[:2])
+    found = printed(*pair, "--margin", "5", "--population", "these examples")
+    assert (found["population"], found["margin"]) == ("these examples", 5)
+    assert "known: these examples, this task" in refused(*pair, "--population", "all")
+    assert "a margin of 0 points" in refused(*pair, "--margin", "0")
 
 
 def test_compare_takes_another_metric_and_refuses_an_unknown_one(three):

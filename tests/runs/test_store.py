@@ -316,3 +316,13 @@ def test_reading_runs_needs_no_torch():
     lines = "import sys, peftcore.runs.store, peftcore.jobs.queue; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", lines], cwd=paths.ROOT, capture_output=True)
     assert done.stdout.strip() == b"False"
+
+
+def test_examples_are_read_once_with_their_texts(store):
+    from support.runs import make_run
+
+    run = make_run("lora")
+    asked = run.asked()
+    every = run.answers().drop_duplicates("example", ignore_index=True)
+    pd.testing.assert_frame_equal(asked, every[list(asked.columns)])
+    assert store.create(spec(method="none")).asked().empty

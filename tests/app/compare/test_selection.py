@@ -1,5 +1,6 @@
 """Which runs, task and measure the Compare page is about."""
 
+import pytest
 from support.pages import open_page, words
 from support.runs import make_run, make_runs
 
@@ -22,7 +23,7 @@ def test_unlike_runs_are_refused_with_the_reason_and_a_way_out():
     assert not page.dataframe
     page.button(key="compare.keep.0").click().run()
     assert set(page.multiselect[0].value) == {run.id for run in alike}
-    assert "has the highest mean" in words(page)
+    assert "is ahead of the second" in words(page)
 
 
 def test_other_data_is_unlike():
@@ -71,7 +72,7 @@ def test_an_address_of_unknown_runs_is_said_and_the_rest_shown():
     make_runs()
     page = open_page("compare", runs="000000000000,<b>x</b>")
     assert "runs that are not here" in words(page)
-    assert "has the highest mean" in words(page)
+    assert "is ahead of the second" in words(page)
 
 
 def test_choosing_runs_changes_the_address():
@@ -79,6 +80,32 @@ def test_choosing_runs_changes_the_address():
     page = open_page("compare")
     page.multiselect[0].set_value([runs[0].id, runs[1].id]).run()
     assert f"{runs[0].id},{runs[1].id}" in page.query_params["runs"]
+
+
+def test_the_margin_and_the_population_stand_in_the_address():
+    make_runs()
+    page = open_page("compare", margin="5", population="these examples")
+    assert page.number_input(key="compare.margin").value == 5
+    assert "about these test examples only" in words(page)
+    assert "The margin is 5 points" in words(page)
+    page.number_input(key="compare.margin").set_value(3.5).run()
+    assert page.query_params["margin"] == "3.5"
+    assert "The margin is 3.5 points" in words(page)
+
+
+@pytest.mark.parametrize("margin", ["0", "x", "70"])
+def test_a_margin_that_is_none_is_refused_and_the_usual_one_taken(margin):
+    make_runs()
+    page = open_page("compare", margin=margin)
+    assert f"a margin of {margin}" in words(page)
+    assert page.number_input(key="compare.margin").value == 2
+
+
+def test_a_link_of_anything_chosen_names_the_runs_too():
+    runs = make_runs()
+    page = open_page("compare", margin="3")
+    assert set(page.query_params["runs"].split(",")) == {run.id for run in runs}
+    assert "runs" not in open_page("compare").query_params
 
 
 def test_choosing_no_run_says_what_to_do():

@@ -7,6 +7,7 @@ from support.pages import charts, open_page, words
 from support.runs import make_run, make_runs
 
 from app import theme
+from peftcore import tasks
 
 
 def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
@@ -19,38 +20,65 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     lora = next(run for run in runs if run.spec.method == "lora")
     mean = sum(lora.scores()["accuracy"]) / 4
     assert table["Accuracy"][0] == pytest.approx(mean, abs=6e-4)
-    assert f"LoRA** has the highest mean, **{mean:.3f}**" in words(page)
-    assert "4" in str(table["Seeds"][0])
-    (chart,) = charts(page)
-    assert "4 seeds" in chart["layout"]["title"]["text"]
-    assert chart["layout"]["template"]["layout"]["paper_bgcolor"] == theme.BACKGROUNDS["light"]
+    assert f"**LoRA**, {mean:.3f}, is ahead of the second, " in words(page)
+    assert (table["Seeds"][0], table["Examples"][0]) == (4, 24)
+    assert "from 4 seeds on 24 test examples" in words(page)
+    scores, matrix = charts(page)
+    assert "LoRA is ahead of" in scores["layout"]["title"]["text"]
+    assert len(matrix["data"][0]["z"]) == 4
+    assert scores["layout"]["template"]["layout"]["paper_bgcolor"] == theme.BACKGROUNDS["light"]
 
 
 @pytest.mark.parametrize(
     ("second", "sentence"),
     [
+        ([0.52, 0.58, 0.69, 0.81], "ahead of the second, **Scaled prompt tuning**, by 10.0 points"),
+        ([0.9, 0.4, 1.0, 0.6], "cannot tell it from **Scaled prompt tuning**: +2.5 points ("),
         (
-            [0.5, 0.6, 0.7, 0.8],
-            "0.100 ahead of Scaled prompt tuning (95 % interval 0.100 to 0.100)",
+            [0.603, 0.704, 0.799, 0.901],
+            "0.752, and **LoRA** are equal within",
         ),
-        ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.484 to +0.534)"),
     ],
 )
-def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, sentence):
+def test_the_verdict_comes_with_its_interval(second, sentence):
     make_run("lora").write_scores({"accuracy": [0.6, 0.7, 0.8, 0.9]})
     make_run("spt").write_scores({"accuracy": second})
     shown = words(open_page("compare"))
     assert sentence in shown
-    assert "24 examples of the split test, seeds 0 to 3" in shown
+    assert "split test, seeds 0 to 3" in shown
+    assert "Accuracy has no parts by test example here" in shown  # answers give other scores
 
 
-def test_a_tie_is_called_one_and_runs_that_are_no_better_than_guessing_are_told():
+def test_runs_that_are_no_better_than_guessing_are_called_so():
     make_run("lora").write_scores({"accuracy": [0.2, 0.3, 0.3, 0.2]})
     make_run("spt").write_scores({"accuracy": [0.3, 0.2, 0.2, 0.3]})
     shown = words(open_page("compare"))
-    assert "has the same mean" in shown
     assert "ahead" not in shown
     assert "No run is above guessing among 3 labels (0.333)" in shown
+
+
+def test_seeds_in_two_groups_are_counted_and_have_no_bar():
+    make_run("lora").write_scores({"accuracy": [0.3, 0.31, 0.32, 0.9]})
+    page = open_page("compare")
+    assert page.dataframe[0].value["95 % interval"][0] == "two groups of seeds: 1 of 4 above 0.6"
+    _, mean = charts(page)[0]["data"]
+    assert mean["marker"]["symbol"].endswith("-open")
+
+
+def test_tries_of_learning_rates_are_shown():
+    rate = {"training": {"learning_rate": 0.1, "steps": 200}}
+    make_run("lora", **rate), make_run("spt", **rate)
+    make_run("lora", training={"learning_rate": 0.2, "steps": 200})
+    shown = words(open_page("compare"))
+    assert "Learning rates tried differ: 1 for Scaled prompt tuning, 2 for LoRA" in shown
+
+
+def test_overlap_of_training_samples_is_shown_where_it_is_much():
+    rows = len(tasks.find_task("miniworld_nli").load("train"))
+    make_run("lora", training={"shots": rows // 2})
+    assert "Two seeds share 50 % of their training examples" in words(open_page("compare"))
+    make_run("lora", training={"shots": 48, "steps": 300})
+    assert "Two seeds share" not in words(open_page("compare"))
 
 
 def test_a_run_above_guessing_is_not_said_to_guess():
@@ -64,32 +92,46 @@ def test_a_lead_on_one_seed_says_that_it_says_nothing_about_others():
 
 
 @pytest.mark.parametrize(
-    ("view", "count"), [("Curves", 2), ("Size", 1), ("Labels", 4), ("Tests", 1)]
+    ("view", "count"),
+    [("Curves", 2), ("Pareto", 1), ("Labels", 4), ("Against one", 1), ("Slices", 1)],
 )
 def test_every_view_draws_its_charts(view, count):
     make_runs()
     page = open_page("compare", view)
-    found = charts(page)
+    found = charts(page)[2:]  # after all seeds and the matrix of verdicts
     assert len(found) == count
     for chart in found:
         assert chart["data"]
         assert chart["layout"]["xaxis"]["title"]["text"]
 
 
-def test_tests_state_the_smallest_p_four_seeds_can_reach():
+@pytest.mark.parametrize(
+    ("old", "new"), [("Scores", "Table"), ("Size", "Pareto"), ("Tests", "Against one")]
+)
+def test_links_to_views_of_before_open_what_took_their_place(old, new):
     make_runs()
-    page = open_page("compare", "Tests")
-    assert "The smallest p that 4 pairs can reach is 0.125" in words(page)
-    assert "0.05 can be reached from 7 seeds on" in words(page)
-    table = page.dataframe[1].value
-    assert len(table) == 3
-    assert (table["p"] >= 0.125).all()
-    assert (table["p, Holm"] >= table["p"]).all()
+    page = open_page("compare", compare__view=old)
+    assert page.segmented_control(key="compare.view").value == new
 
 
-def test_one_run_cannot_be_tested():
+def test_two_runs_need_no_matrix():
+    make_runs(methods=("lora", "spt"))
+    assert len(charts(open_page("compare"))) == 1
+
+
+def test_one_run_has_no_pairs():
     make_run("lora")
-    assert "Choose a second run" in words(open_page("compare", "Tests"))
+    assert "Choose a second run" in words(open_page("compare", "Against one"))
+    assert "Choose a second run" in words(open_page("compare", "Flips"))
+
+
+def test_curves_are_smoothed_as_asked():
+    make_run("lora")
+    rough = charts(open_page("compare", "Curves"))[1]["data"]
+    page = open_page("compare", "Curves", compare__smooth="9")
+    smooth = charts(page)[1]["data"]
+    assert page.select_slider(key="compare.smooth").value == 9
+    assert smooth[-1]["y"] != rough[-1]["y"]
 
 
 def test_free_text_has_no_labels_to_count():

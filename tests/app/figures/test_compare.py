@@ -107,8 +107,8 @@ def test_lower_is_better_turns_the_front():
 
 
 def test_ticks_of_a_narrow_range_read_one_two_five():
-    assert compare._log_ticks([5120, 92160])[:4] == [1000, 2000, 5000, 10000]
-    assert compare._log_ticks([10, 10**7]) == [10**power for power in range(1, 9)]
+    assert compare.log_ticks([5120, 92160])[:4] == [1000, 2000, 5000, 10000]
+    assert compare.log_ticks([10, 10**7]) == [10**power for power in range(1, 9)]
 
 
 def test_gaps_show_difference_interval_and_p(seeds):

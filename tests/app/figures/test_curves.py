@@ -68,3 +68,12 @@ def test_curves_in_words_and_as_table():
     assert table["method"].tolist() == ["LoRA", "LoRA", "SPT", "SPT"]
     assert table["mean"].tolist() == [2, 1, 3, 2.5]
     assert curves.learning_curves_table({}, {}, "dev_loss").empty
+
+
+def test_smoothing_averages_neighbours_within_a_seed_and_makes_up_no_value():
+    rough = history(s0=[1, 5, 3, math.nan], s1=[7, 7, 7, 7])
+    smooth = curves.smooth(rough, 3)
+    assert smooth["dev_loss"].tolist()[:3] == [3, 3, 4]
+    assert math.isnan(smooth["dev_loss"][3])
+    assert smooth["dev_loss"].tolist()[4:] == [7] * 4
+    assert curves.smooth(rough, 1) is rough
