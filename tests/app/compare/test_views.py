@@ -33,7 +33,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
             [0.5, 0.6, 0.7, 0.8],
             "0.100 ahead of Scaled prompt tuning (95 % interval 0.100 to 0.100)",
         ),
-        ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.484 to +0.534)"),
+        ([0.9, 0.4, 1.0, 0.6], "Scaled prompt tuning may be chance: +0.025 (-0.499 to +0.534)"),
     ],
 )
 def test_a_lead_comes_with_its_interval_or_as_what_chance_may_do(second, sentence):
