@@ -183,8 +183,8 @@ def show_pruning_curve(
     st.caption(
         f"{figure['new']} new and {figure['old']} old prompts{images_text}; "
         f"{len(figure['seeds'])} seeds, "
-        "95 % intervals of other seeds on these prompts. Which atoms matter is decided on other examples than those "
-        "judged here."
+        "95 % intervals of other seeds on these prompts. Which atoms matter is decided on other "
+        "examples than those judged here."
     )
 
 
@@ -260,8 +260,9 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals of other seeds "
-        f"on these prompts. Alone on new prompts of its own the shape's run matches in {one:.2f} and the style's "
-        f"{other:.2f}; were the two independent, both together would reach {independent:.2f}."
+        f"on these prompts. Alone on new prompts of its own the shape's run matches in {one:.2f} "
+        f"and the style's {other:.2f}; were the two independent, both together would reach "
+        f"{independent:.2f}."
     )
     if "grid" not in figure:
         return

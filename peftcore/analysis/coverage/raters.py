@@ -1,7 +1,7 @@
 """Simulated people: raters who judge items of two methods, each rater milder or stricter.
 
 Log odds of a good verdict add up from the example, the rater and what only the two share. Where
-fewer than five rate, intervals speak of these raters, and so does the truth.
+fewer than ten rate, intervals speak of these raters, and so does the truth.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ DROP = 15.0  # a failing seed lies so far below, where others vary by one
 RUN_SPREAD, SEED_SPREAD = 0.8, 0.6  # of a measure of flatness, and of a score
 RUN_SEEDS = 4
 SOFT_TOKENS, WORDS, WIDTH = 20, 60, 8
-RESAMPLES = 300
+RESAMPLES = 400
 
 
 def mean_trial(rng: np.random.Generator, case: Case) -> bool | None:
