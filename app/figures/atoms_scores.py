@@ -39,7 +39,7 @@ def pruning_curves(
     figure = titled_chart(
         460,
         f"{name} with few atoms",
-        f"{score_facts(facts)}; 95 % intervals over seeds; random: mean of {random_orders} "
+        f"{score_facts(facts)}; 95 % intervals of other seeds; random: mean of {random_orders} "
         "orders of each seed",
         hovermode="x unified",
     )
@@ -111,7 +111,7 @@ def density_chart(
     figure = titled_chart(
         460,
         f"Density against quality by {over}",
-        f"numbers: {over}; {score_facts(facts)}; 95 % intervals over seeds",
+        f"numbers: {over}; {score_facts(facts)}; 95 % intervals of other seeds",
     )
     form = value_format(metric)
     reference = table[table["value"].isna()]

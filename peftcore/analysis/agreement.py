@@ -8,7 +8,7 @@ gives raters weights and only pairs of different raters count: that is why the c
 written here and not taken from a package (tests compare them with statsmodels and scikit-learn, and
 with worked examples in print). A coefficient that does not exist for the data says why in words.
 
-Fewer than five raters are never resampled: intervals over so few do not cover, and of two a
+Fewer than ten raters are never resampled: intervals over so few do not cover, and of two a
 resample is the same pair or nobody to compare. Nor are raters for the share of unanimous items:
 fewer of them agree more easily, so that resamples would lie above it.
 

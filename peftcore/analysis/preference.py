@@ -2,7 +2,7 @@
 
 A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1. Items
 on one example and verdicts of one rater depend on each other, so intervals resample whole examples
-and raters; fewer than five raters are kept, and intervals speak of these raters only. Rankings are
+and raters; fewer than ten raters are kept, and intervals speak of these raters only. Rankings are
 Bradley and Terry's with Davidson's ties (Davidson 1970): a text of strength a beats one of strength
 b with odds exp(a - b), and the chance of a tie follows the geometric mean. Agreement of raters is
 in `agreement`.

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 
 LEVEL = 0.95
-RESAMPLED_RATERS = 5  # fewer are kept as they are: an interval speaks of these raters then
+RESAMPLED_RATERS = 10  # fewer are kept as they are: an interval speaks of these raters then
 NO_VALUE = "no interval: in most resamples there is no value"
 
 

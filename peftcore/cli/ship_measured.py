@@ -13,9 +13,10 @@ from typing import Annotated
 import typer
 
 from peftcore import paths, tasks
+from peftcore.analysis.comparison import interval
 from peftcore.cli.ship import ship
 from peftcore.experiments import published, studies
-from peftcore.metrics.scores import METRICS
+from peftcore.metrics.scores import METRICS, metric_range
 
 TABLE = paths.ASSETS / "measured.csv"
 
@@ -41,7 +42,7 @@ def experiments_markdown(rows: Sequence[studies.ExperimentRow]) -> str:
         "# Measured\n",
         "Made by `python -m peftcore ship measured --out assets/measured.md` from "
         "[measured.csv](measured.csv), which holds the score of every seed. Means with 95 % "
-        "intervals over seeds (Student's t), every method at its defaults. They speak of these "
+        "intervals over seeds, every method at its defaults. They speak of these "
         "examples: another sample of training examples, another start, the same test examples.\n",
     ]
     for name, experiment in studies.EXPERIMENTS.items():
@@ -97,5 +98,6 @@ def format_cell(row: studies.ExperimentRow | None) -> str:
         return "–"
     form = ".1f" if METRICS[row.metric].maximum == 100 else ".3f"
     if row.low is None or row.high is None:
-        return format(row.mean, form)
+        values = [float(value) for value in row.values.split()]
+        return f"{row.mean:{form}} ({interval(values, metric_range(row.metric)).reason})"
     return f"{row.mean:{form}} ({row.low:{form}} to {row.high:{form}})"

@@ -225,7 +225,7 @@ def test_resampling_raters_too_widens_the_interval():
     rng = np.random.default_rng(8)
     good = rng.integers(0, 2, 200)
     columns = [
-        np.where(rng.random(200) < wrong, 1 - good, good) for wrong in (0, 0, 0.05, 0.4, 0.5)
+        np.where(rng.random(200) < wrong, 1 - good, good) for wrong in (0, 0, 0.05, 0.4, 0.5) * 2
     ]
     rows = table(np.stack(columns, 1).tolist())
     both = measured(rows, list("01"), resamples=300)[NOMINAL]

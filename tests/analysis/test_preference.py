@@ -61,8 +61,8 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
 
 
 def test_raters_who_differ_widen_the_interval_of_a_score():
-    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(6)]
-    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(6)]
+    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(10)]
+    split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(10)]
     narrow, broad = (preference.score_methods(verdicts(rows)).iloc[0] for rows in (mild, split))
     assert narrow["mean"] == broad["mean"] == 0.5
     assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]

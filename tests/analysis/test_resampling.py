@@ -21,9 +21,9 @@ def test_limits_of_a_mean_are_those_of_scipys_bootstrap():
 
 def test_few_raters_are_kept_and_many_are_drawn():
     rng = np.random.default_rng(0)
-    assert (resampling.draw_rater_counts(4, 10, rng) == 1).all()
-    drawn = resampling.draw_rater_counts(5, 10, rng)
-    assert (drawn.sum(1) == 5).all()
+    assert (resampling.draw_rater_counts(9, 10, rng) == 1).all()
+    drawn = resampling.draw_rater_counts(10, 10, rng)
+    assert (drawn.sum(1) == 10).all()
     assert drawn.std() > 0
 
 

@@ -14,7 +14,9 @@ def test_train_prints_run_scores_seconds_and_trainable(trained):
     result = trained[1]
     assert set(result) == {"run", "scores", "seconds", "trainable"}
     accuracy = result["scores"]["accuracy"]
-    assert set(accuracy) == {"mean", "low", "high", "seeds"}
+    limits = {"mean", "low", "high", "population", "items", "reason", "seeds"}
+    assert set(accuracy) == limits
+    assert accuracy["population"] == "this task"
     assert len(accuracy["seeds"]) == 2
     assert accuracy["mean"] == pytest.approx(sum(accuracy["seeds"]) / 2)
     assert accuracy["low"] <= accuracy["mean"] <= accuracy["high"]

@@ -514,7 +514,8 @@ def show_head_statistics(selected: SelectedHead) -> None:
         )
     st.caption(
         f"{MEASURES[measure].help}. n = {statistics.examples} test examples, mean over their "
-        f"tokens; {statistics.seeds} seeds, 95 % intervals over seeds on hover and in the table. "
+        f"tokens; {statistics.seeds} seeds, 95 % intervals of other seeds on these examples on "
+        "hover and in the table, none where seeds fall into two groups. "
         "Decoders read the gold target. A click on a cell chooses that head."
     )
     charts.image_format_control()

@@ -93,8 +93,8 @@ def _show_scores(task: str, runs: list[Run]) -> None:
         f"{_base_scores_text(cache.runs_of_task(task))}"
     )
     st.caption(
-        "Share of images that match the prompt, new and old: mean and 95 % interval over "
-        f"{spec.population.seeds} seeds; "
+        "Share of images that match the prompt, new and old: mean and 95 % interval of other seeds "
+        f"on the same prompts, from {spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
         f"{_old_examples_per_new(task) * spec.training.shots or 'no'} old ones beside them."
     )
@@ -183,8 +183,8 @@ def show_pruning_curve(
     st.caption(
         f"{figure['new']} new and {figure['old']} old prompts{images_text}; "
         f"{len(figure['seeds'])} seeds, "
-        "95 % intervals over seeds. Which atoms matter is decided on other examples than those "
-        "judged here."
+        "95 % intervals of other seeds on these prompts. Which atoms matter is decided on other "
+        "examples than those judged here."
     )
 
 
@@ -259,9 +259,10 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     one, other, independent = summary.independent_alignment(concept, style)
     st.caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
-        f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals over seeds. Alone "
-        f"on new prompts of its own the shape's run matches in {one:.2f} and the style's "
-        f"{other:.2f}; were the two independent, both together would reach {independent:.2f}."
+        f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals of other seeds "
+        f"on these prompts. Alone on new prompts of its own the shape's run matches in {one:.2f} "
+        f"and the style's {other:.2f}; were the two independent, both together would reach "
+        f"{independent:.2f}."
     )
     if "grid" not in figure:
         return

@@ -56,7 +56,8 @@ def show_ablations(subject: ScalingSubject) -> None:
         _show_differences(shown_table, metric, styles, runs)
     st.caption(
         "Everything but the one change is as in the run above, the learning rate included; "
-        "bars are 95 % intervals over seeds. “Scale fixed at one” is prompt tuning."
+        "bars are 95 % intervals of other seeds on the same test examples. “Scale fixed at one” is "
+        "prompt tuning."
     )
     _show_runs(ablation, subject)
 
@@ -190,9 +191,9 @@ def show_transfer(subject: ScalingSubject) -> None:
         )
     st.caption(
         "Difference between training on the target from the source's prompt and from scratch, "
-        "paired by seed, with its 95 % interval. Orange: it helped, blue: it hurt, as a share of "
-        "the measure's range. The diagonal trains on the same task twice: what longer training "
-        "alone is worth, and the yardstick for the other fields."
+        "paired by seed, with its 95 % interval of other seeds on the same examples. Orange: it "
+        "helped, blue: it hurt, as a share of the measure's range. The diagonal trains on the same "
+        "task twice: what longer training alone is worth, and the yardstick for the other fields."
     )
     _show_runs(ablation, subject)
 

@@ -119,7 +119,7 @@ def _show_drift(run: Run, history: SoftPromptHistory) -> None:
     )
     st.caption(
         "Equal seeds begin at equal prompts and read equal batches, so the distance between the "
-        "two starts at zero. Bands are 95 % intervals over seeds."
+        "two starts at zero. Bands are 95 % intervals of other seeds."
     )
 
 
@@ -272,5 +272,5 @@ def _show_speeds(run: Run, history: SoftPromptHistory) -> None:
     )
     st.caption(
         "Straight movement between two kept steps, over the steps between them; bands are 95 % "
-        "intervals over seeds. Change of length is what a scale alone can do."
+        "intervals of other seeds. Change of length is what a scale alone can do."
     )

@@ -84,7 +84,9 @@ def _show_results(source: cache.ResultSource) -> None:
         f"{rows[0].model}, {shape.length} digits from 0 to 7, {shape.pads} "
         f"position{'s' * (shape.pads > 1)} in front; {len(source.seeds)} "
         f"seed{'s' * (len(source.seeds) > 1)}, each with a pretraining of its own; models are "
-        f"tested after their last step. Paper: {SOURCE}.{later}"
+        "tested after their last step. Intervals are about other seeds on the same test sequences; "
+        "where seeds fall into two groups those above the gap are counted instead. "
+        f"Paper: {SOURCE}.{later}"
     )
 
 

@@ -21,7 +21,7 @@ ITEM_COUNTS = (50, 200, 500)
 THIS_TASK = "other seeds and other test examples"
 THESE_EXAMPLES = "other seeds on the same test examples"
 THESE_SEEDS = "other seeds"
-PEOPLE = "other examples, from 5 raters on also other raters"
+PEOPLE = "other examples, from 10 raters on also other raters"
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ ANSWER_CASES = _seed_cases(
 )
 CORPUS_CASES = _seed_cases({"normal": (0.3,), "skewed": (0.3,), "two groups": (0.3,)}, (100, 300))
 NUMBER_CASES = tuple(Case(shape, count, spread=1.0) for shape in SHAPES for count in SEED_COUNTS)
-RATER_CASES = tuple(Case("normal", count, n) for count in (3, 5, 10) for n in (30, 100))
-PAIR_CASES = tuple(Case("normal", 2, n) for n in (30, 100))
+RATER_CASES = tuple(Case("normal", *counts) for counts in ((3, 50), (5, 150), (10, 50), (12, 150)))
+PAIR_CASES = tuple(Case("normal", 2, n) for n in (50, 150))
 
 
 RATED: tuple[tuple[raters.Quantity, str, str, str], ...] = (
@@ -219,5 +219,5 @@ NOT_PRINTED = {
     "standard deviation over seeds (chi-square, 70 to 90 %)": "lowest and highest seed",
     "rank correlation over fewer than 12 runs": "the correlation alone",
     "how steadily images follow atoms (bootstrap of a few seeds)": "range with one seed left out",
-    "verdicts of fewer than 5 raters, for other raters": "an interval about these raters",
+    "verdicts of fewer than 10 raters, for other raters": "an interval about these raters",
 }

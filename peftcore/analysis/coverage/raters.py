@@ -1,7 +1,7 @@
 """Simulated people: raters who judge items of two methods, each rater milder or stricter.
 
 Log odds of a good verdict add up from the example, the rater and what only the two share. Where
-fewer than five rate, intervals speak of these raters, and so does the truth.
+fewer than ten rate, intervals speak of these raters, and so does the truth.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ EXAMPLE_SPREAD, RATER_SPREAD, BOTH_SPREAD = 1.0, 0.5, 0.5
 BETTER = 0.5  # log odds by which the second method is better
 METRIC_NOISE = 1.0  # of an automatic score, around the example's log odds
 RESAMPLES = 300
-REFITS = 60
+REFITS = 50
 UNRATED = 500  # texts that only a metric scored
 MANY = 200_000  # examples behind a truth
 CHANCES = 101  # quantiles of a normal effect over which a chance is averaged

@@ -12,7 +12,8 @@ from peftcore.analysis.coverage.catalog import INTERVALS, NOT_PRINTED, PrintedIn
 from peftcore.analysis.coverage.shapes import SHAPES, Case
 
 DRAWS = 600
-LOWEST, HIGHEST = 0.93, 0.97  # what coverage shall lie between
+LOWEST = 0.93  # of draws with an interval that shall be covered
+FEWEST = 50  # draws with an interval; fewer are no share
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,18 @@ def _seeds_table(rows: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 yield f"| {' | '.join((printed.name, printed.population, shape, *cells))} |"
 
 
+def is_below(row: Mapping[str, Any]) -> bool:
+    """Return whether a case covers less than it shall, by more than chance in its draws."""
+    printed = row["printed"]
+    if printed < FEWEST:
+        return False
+    slack = 1.96 * float(np.sqrt(LOWEST * (1 - LOWEST) / printed))
+    return bool(row["covered"] / printed < LOWEST - slack)
+
+
 def _range_text(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return the smallest and largest coverage of rows, and how often an interval is printed."""
-    shares = [row["covered"] / row["printed"] for row in rows if row["printed"] >= 50]
+    shares = [row["covered"] / row["printed"] for row in rows if row["printed"] >= FEWEST]
     if not shares:
         return "–"
     low, high = min(shares), max(shares)
@@ -98,7 +108,7 @@ def _range_text(rows: Sequence[Mapping[str, Any]]) -> str:
         if round(100 * low) == round(100 * high)
         else (f"{100 * low:.0f}–{100 * high:.0f}")
     )
-    if low < LOWEST - 0.005:
+    if any(map(is_below, rows)):
         text = f"**{text}**"
     printed = sum(row["printed"] for row in rows) / sum(row["draws"] for row in rows)
     return text if printed > 0.985 else f"{text}, printed {100 * printed:.0f}"

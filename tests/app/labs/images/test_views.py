@@ -84,6 +84,6 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     assert "16 pictures of new ones a point and seed; 2 seeds" in text
     line = page.dataframe[-1].value.iloc[0]
     assert line["Kept first"] == "Largest gain when added"
-    assert line["Spearman (95 %)"] == "1.000 (1.000 to 1.000)"
+    assert line["Spearman (one seed left out)"] == "1.000 (1.000 to 1.000)"
     assert (line["Steps up"], line["Deepest fall"]) == ("2 of 2", "0.000")
     assert not [button for button in page.button if button.key and key in button.key]
