@@ -7,10 +7,11 @@ from typing import Any
 
 import pandas as pd
 
+from peftcore.analysis.flips import Flips, find_flips
+from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.verdicts import Verdict
 from peftcore.metrics.scores import find_measure
 from peftcore.reports import answer_html, figures, sentences
-from peftcore.reports.flips import Flips, count_flips
 from peftcore.reports.groups import RunGroup
 from peftcore.reports.markup import Cell, Markup, figure, folded, table
 from peftcore.reports.styles import RunStyle
@@ -213,7 +214,7 @@ def _flips(group: RunGroup) -> Iterator[str]:
     if len(rows) < 2:
         return
     best, second = rows["run"].iloc[0], rows["run"].iloc[1]
-    found = count_flips(group.answers[second], group.answers[best])
+    found = _find_flips(group, second, best)
     names = escape(group.name(second)), escape(group.name(best))
     yield f"<h3>What changes from {names[0]} to {names[1]}</h3>"
     if found is None:
@@ -223,24 +224,32 @@ def _flips(group: RunGroup) -> Iterator[str]:
         )
         return
     yield _flip_counts(found)
-    for title, side in (("Right → wrong", "lost"), ("Wrong → right", "won")):
+    for title, side in (("Right → wrong", "lost"), ("Wrong → right", "gained")):
         yield _flip_items(group, (second, best), found.items, title, side)
 
 
+def _find_flips(group: RunGroup, first: str, second: str) -> Flips | None:
+    """Compare two runs' answers; None where they are not right or wrong, or share no seed."""
+    tables = [table_of_answers(group.answers[run], "accuracy") for run in (first, second)]
+    if tables[0] is None or tables[1] is None or group.answers[first]["correct"].isna().all():
+        return None
+    found = find_flips(tables[0], tables[1])
+    return found if len(found.items) and len(found.seeds) else None
+
+
 def _flip_counts(found: Flips) -> str:
-    """Tabulate how many answers stayed and changed."""
-    shares = [
-        ("Right → right", found.both_right),
-        ("Right → wrong", found.lost),
-        ("Wrong → right", found.won),
-        ("Wrong → wrong", found.both_wrong),
-    ]
+    """Tabulate how many answers stayed and changed, with the test over items."""
+    counts = found.items[["kept", "lost", "gained", "missed"]].sum()
+    titles = ("Right → right", "Right → wrong", "Wrong → right", "Wrong → wrong")
+    answers, seeds = int(counts.sum()), len(found.seeds)
     rows: list[list[Cell | str]] = [
-        [name, Cell(f"{n:,}", n, "n"), Cell(f"{n / found.answers:.1%}", kind="n")]
-        for name, n in shares
+        [name, Cell(f"{n:,}", float(n), "n"), Cell(f"{n / answers:.1%}", kind="n")]
+        for name, n in zip(titles, map(int, counts), strict=True)
     ]
-    caption = f"{count(found.answers, 'answer')}: {count(found.seeds, 'seed')}, "
+    caption = f"{count(answers, 'answer')}: {count(seeds, 'seed')}, "
     caption += count(len(found.items), "example")
+    if found.p is not None:
+        caption += f". McNemar's test with the seeds of an example together: p = {found.p:.2g}"
     return table(["Answer", "Answers", "Share"], rows, caption=caption)
 
 
