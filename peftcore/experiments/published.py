@@ -98,7 +98,7 @@ def runs_table(
 
 
 def verdict_sentences(runs: Sequence[Run], metric: str, name: Naming) -> str:
-    """Write what can be told between every two runs, as a list."""
+    """Write the verdicts on every two runs, as a list."""
     tables = item_tables(runs, metric)
     ordered = dict(sorted(tables.items(), key=lambda item: -float(item[1].seed_values().mean())))
     frame = verdicts.pair_verdicts(ordered, margin_of(metric), within=difference_range(metric))
@@ -236,14 +236,14 @@ def study_verdict_lines(rows: Sequence[ExperimentRow]) -> Iterator[str]:
         if judged.empty:
             continue
         counts = Counter(judged["verdict"])
-        told = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in VERDICTS)
+        words = ", ".join(f"{verdict} in {counts[verdict]}" for verdict in VERDICTS)
         seeds = " or ".join(str(n) for n in sorted(set(judged["seeds"])))
         low, high = judged["low"].min(), judged["high"].max()
         metrics = judged["metric"].unique()
         form = ".1f" if METRICS[str(metrics[0])].maximum == 100 else ".3f"
         reach = f"; intervals of the difference reach from {low:+{form}} to {high:+{form}}"
         yield (
-            f"{arm} against {against}: {told} of {len(judged)} cells{reach} (these examples, "
+            f"{arm} against {against}: {words} of {len(judged)} cells{reach} (these examples, "
             f"n = {seeds} seeds, a margin of two points of a hundred, Holm over "
             f"{len(judged)} cells)."
         )

@@ -133,11 +133,11 @@ def set_aside(folder: Path) -> Path:
     """
     if not find_damage(folder):
         raise BadInput(f"run {folder.name} is not damaged; `delete` deletes it")
-    shelf = folder.parent.with_name("damaged_runs")
-    shelf.mkdir(mode=0o700, exist_ok=True)
-    target, number = shelf / folder.name, 2
+    aside = folder.parent.with_name("damaged_runs")
+    aside.mkdir(mode=0o700, exist_ok=True)
+    target, number = aside / folder.name, 2
     while target.exists():
-        target = shelf / f"{folder.name}-{number}"
+        target = aside / f"{folder.name}-{number}"
         number += 1
     shutil.move(folder, target)
     return target

@@ -62,8 +62,8 @@ def test_how_often_each_was_tried_is_said():
     assert tuning_budget.describe_tries(budgets, {}) == "Learning rates tried for each: 0."
     trial = learning_rate.LearningRateTrial(0.1, 1.0, 0, "a")
     uneven = [tuning_budget.TuningBudget("a", (trial,), 1, 1), budgets[1]]
-    said = tuning_budget.describe_tries(uneven, {"a": "LoRA", "b": "SPT"})
-    assert said == "Learning rates tried differ: 0 for SPT, 1 for LoRA."
+    words = tuning_budget.describe_tries(uneven, {"a": "LoRA", "b": "SPT"})
+    assert words == "Learning rates tried differ: 0 for SPT, 1 for LoRA."
 
 
 def test_the_figure_reads_methods_off_at_equally_many_tries(tmp_path):
