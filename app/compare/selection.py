@@ -105,7 +105,7 @@ def selectable_runs() -> list[Run]:
 
 def shipped_sweep_runs() -> list[Run]:
     """The runs of the sweep that ships: answers and scores without adapters."""
-    return RunStore(SHIPPED_RUNS, demo_folder=SHIPPED_RUNS).all()
+    return RunStore(SHIPPED_RUNS).all(include_demos=False)
 
 
 def offer_shipped(chosen: Sequence[Run]) -> None:

@@ -144,7 +144,7 @@ def _chosen_runs(names: Sequence[str], what: WhatOptions) -> list[Run]:
 def _shipped_sweep_runs() -> dict[str, Run]:
     """Return id → run of the sweep that ships, which no list of runs has."""
     folder = paths.ASSETS / "sweep_runs"
-    return {run.id: run for run in RunStore(folder, demo_folder=folder).all()}
+    return {run.id: run for run in RunStore(folder).all(include_demos=False)}
 
 
 def _runs_of_sweep(name: str, store: RunStore, shipped: Mapping[str, Run]) -> list[Run]:

@@ -49,7 +49,7 @@ def margin_of(metric: str) -> float:
 
 def shipped_runs(folder: str) -> list[Run]:
     """Return the runs of a folder of assets."""
-    return RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / "none").all()
+    return RunStore(paths.ASSETS / folder).all(include_demos=False)
 
 
 def item_tables(runs: Sequence[Run], metric: str) -> dict[str, SeedItemTable]:

@@ -22,6 +22,7 @@ from peftcore.metrics import scores
 
 Array: TypeAlias = NDArray[np.float64]
 Combine: TypeAlias = Callable[[Array], Array]
+OF_TARGETS = frozenset({"broken", "bleu", "chrf", "ter", "rougeL"})  # read the gold texts
 CHRF_ORDERS, CHRF_BETA_SQUARED = 6, 4.0
 BLEU_ORDERS = 4
 
@@ -45,7 +46,15 @@ def answer_statistics(answers: pd.DataFrame, metric: str) -> Statistics | None:
     answers: as `Run.answers`, in which label, predicted and correct may be missing.
     """
     make = MAKERS.get(metric)
-    return make(answers) if make else None
+    if make is None or (metric in OF_TARGETS and not _has_targets(answers)):
+        return None
+    return make(answers)
+
+
+def _has_targets(answers: pd.DataFrame) -> bool:
+    """Return whether every answer's gold text is at hand; texts of some data do not ship."""
+    known = answers["target"].fillna("").astype(bool) | answers["references"].map(len).astype(bool)
+    return bool(known.all())
 
 
 def _plain(values: Any) -> Statistics:
@@ -185,7 +194,8 @@ def _bleu(answers: pd.DataFrame) -> Statistics:
     from sacrebleu.metrics.bleu import BLEU
 
     values = _corpus_statistics(answers, BLEU(force=True))
-    return Statistics(values, functools.partial(bleu_of_counts, items=len(answers)))
+    items = answers["example"].nunique()  # one corpus for each seed
+    return Statistics(values, functools.partial(bleu_of_counts, items=items))
 
 
 def bleu_of_counts(means: Array, items: int) -> Array:

@@ -109,7 +109,7 @@ def test_only_finished_runs_are_bundled_and_no_file_is_replaced(tmp_path):
 @pytest.mark.parametrize("folder", ["demo_runs", "sweep_runs"])
 def test_every_run_that_ships_can_be_bundled(folder, tmp_path):
     """Answers of some tasks are neither right nor wrong; others ship without texts."""
-    runs = RunStore(paths.ASSETS / folder, demo_folder=paths.ASSETS / folder).all()
+    runs = RunStore(paths.ASSETS / folder).all(include_demos=False)
     listed = bundle.write_bundle(runs, tmp_path / "all.zip", with_answers=True)
     for run in runs:
         assert f"runs/{run.id}/tables/outcomes.csv" in listed
