@@ -83,3 +83,16 @@ def test_skewness_of_a_mean_is_that_of_its_values_over_the_root_of_their_number(
     values = np.random.default_rng(0).gamma(2.0, size=9)
     assert few_seeds.skewness_of_mean(values) == pytest.approx(stats.skew(values) / 3)
     assert few_seeds.skewness_of_mean(values[:3]) == 0
+
+
+@pytest.mark.parametrize(
+    ("seeds", "apart", "seen"), [(5, 10, 0.76), (8, 10, 0.99), (5, 5, 0.23), (8, 5, 0.41)]
+)
+def test_groups_are_seen_as_often_as_the_readme_says(seeds, apart, seen):
+    """One seed in five fails, at least one, by so many spreads."""
+    rng = np.random.default_rng(10 * seeds + apart)
+    failing = rng.random((1500, seeds)) < 0.2
+    failing[:, 0], failing[:, 1] = True, False
+    samples = rng.normal(size=failing.shape) - apart * failing
+    found = [few_seeds.find_groups(sample) is not None for sample in samples]
+    assert np.mean(found) == pytest.approx(seen, abs=0.03)

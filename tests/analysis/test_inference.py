@@ -219,3 +219,10 @@ def test_components_and_error_are_those_of_a_crossed_mixed_model():
     assert inference.estimate(table(values)).error == pytest.approx(
         float(fit.bse_fe.iloc[0]), rel=0.02
     )
+
+
+def test_seeds_that_all_but_tie_are_no_groups_where_items_are_not_known():
+    scores = np.array([0.700, 0.700, 0.700, 0.700, 0.705])[:, None]
+    found = inference.estimate(table(scores), "these examples", (0.0, 1.0))
+    assert found.groups is None
+    assert found.high - found.low < 0.02

@@ -3,7 +3,7 @@
 import hashlib
 
 import pytest
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from peftcore.experiments import demo_runs, studies
 from peftcore.labs.atoms import request as atoms
@@ -52,7 +52,7 @@ def subsets(kind, spec):
 
 def atom_path(setting):
     start = make_run("atoms")
-    (start.folder / "adapter.safetensors").touch()
+    write_adapter(start)
     spec = around("atoms", atoms=4, threshold=0.7, l1=0.2, components=["cross.value"])
     specs = [spec for _, spec in atoms.specs_along(spec, setting, ())]
     specs += [spec for _, spec in atoms.specs_along(spec, setting, (3, 2), start.id)]
@@ -68,7 +68,7 @@ def sweep(values):
 
 def vertices():
     start = make_run("lora")
-    (start.folder / "adapter.safetensors").touch()
+    write_adapter(start)
     return landscape.specs_by_vertices(around("lora", start=start.id))
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 SITES = [
     f"{component}:decoder.block.{layer}.layer.{part}.q"
@@ -37,7 +37,7 @@ KS = [1, 2, 4]
 
 def atoms_run(**more):
     run = make_run("atoms", settings=SETTINGS, population={"seeds": 2}, **more)
-    (run.folder / "adapter.safetensors").touch()
+    write_adapter(run)
     return run
 
 

@@ -1,7 +1,7 @@
 """Titles of what runs were trained with and for, also of what is gone; which runs are offered."""
 
 import pytest
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from app.state import run_catalog
 from peftcore.runs.store import RunStore
@@ -25,7 +25,7 @@ def test_only_finished_runs_are_offered_and_of_labs_those_with_an_adapter():
     queued.write_status(state="queued")
     assert [run.id for run in run_catalog.finished_runs()] == [finished.id]
     assert run_catalog.runs_with_adapter() == []
-    (finished.folder / "adapter.safetensors").touch()
+    write_adapter(finished)
     assert [run.id for run in run_catalog.runs_with_adapter()] == [finished.id]
     assert run_catalog.run_title(finished).startswith("LoRA · ")
 

@@ -1,7 +1,7 @@
 """Grids around a run: which subsets they hold, and which runs there are."""
 
 import pytest
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from peftcore.adapters import component_map
 from peftcore.errors import BadInput
@@ -133,7 +133,7 @@ def test_shipped_runs_stand_in_for_those_that_are_missing(tmp_path, monkeypatch)
 
 def test_what_ships_is_the_run_without_its_adapter(store, tmp_path):
     run = made(build_subset_grid("presets", around(), store).cells[0].spec)
-    (run.folder / "adapter.safetensors").touch()
+    write_adapter(run)
     (shipped,) = component_grid.ship_grid_runs(
         build_subset_grid("presets", around(), store), tmp_path / "shelf"
     )

@@ -3,7 +3,7 @@
 import numpy as np
 from support.atoms_page import FACTS, SETTINGS, SITES, atoms_run, mapped, pruned
 from support.pages import charts, html, open_page, sound, words
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from app.labs.atoms import selection
 from peftcore.labs.atoms import request
@@ -37,7 +37,7 @@ def test_two_runs_need_equal_sites(monkeypatch):
     make = dict(SETTINGS)
     for change in ({"stacks": ["encoder"]}, {"rounds": 2}):
         other = make_run("atoms", settings=make | change, population={"seeds": 2})
-        (other.folder / "adapter.safetensors").touch()
+        write_adapter(other)
     page = open_page("atoms", "Two runs", run=first.id)
     assert "there is no second run like that yet" in words(page)
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from support.landscape_page import FACTS, measured, simplex_run
 from support.pages import charts, open_page, show_view, sound, words
-from support.runs import make_run
+from support.runs import make_run, write_adapter
 
 from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.analysis import simplex
@@ -20,7 +20,7 @@ def test_every_view_opens_before_anything_was_measured(name, simplex_):
     if simplex_:
         simplex_run()
     else:
-        (make_run("lora").folder / "adapter.safetensors").touch()
+        write_adapter(make_run("lora"))
     show_view(open_page("landscape"), "landscape", name)
 
 
@@ -75,7 +75,7 @@ def test_a_stopped_face_is_drawn_and_can_be_gone_on_with():
 
 def test_with_more_vertices_faces_are_offered():
     run = make_run("prefix_tuning", population={"seeds": 1, "vertices": 4})
-    (run.folder / "adapter.safetensors").touch()
+    write_adapter(run)
     scan = LandscapeJob.create_own(LandscapeRequest.make({"kind": "scan", "runs": [run.id]}))
     names = [("vertex", str(k)) for k in range(4)]
     names += [("face", " ".join(face)) for face in simplex.faces(4)]
