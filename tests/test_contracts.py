@@ -5,7 +5,7 @@ import torch
 from support.adapters import EXAMPLES, model_inputs, random_adapted
 from support.bases import FAMILIES
 
-from peftcore.adapters.base import METHODS
+from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import layer_key
 from peftcore.adapters.simplex_points import random_points, vertex_coords
@@ -37,7 +37,7 @@ def at_points(adapted, seed, point):
     effective = adapted.adapter.effective_tensors(adapted.tensors)
     there = {name: at(name, t) for name, t in effective.items()}
     lone.adapter.effective_tensors = lambda tensors: there
-    for name in ("head", "head_bias"):
+    for name in ("head", "head_bias", *HEAD_STATS):
         if name in adapted.tensors:
             lone.tensors[name].data = at(name, adapted.tensors[name])
     return lone

@@ -92,8 +92,9 @@ class AdaptedModel:
             width = 1 if pairs and base.is_sentence_encoder else base.structure.width
             self.tensors["head"] = initializer.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = initializer.constant(1, labels, value=0.0)
-            self.tensors["head_mean"] = torch.zeros(self.seeds, 1, 1, width)
-            self.tensors["head_scale"] = torch.ones(self.seeds, 1, 1, width)
+            empty = self.tensors["head"].new_empty(self.seeds, 1, 1, width)  # maybe on "meta"
+            self.tensors["head_mean"] = torch.zeros_like(empty)
+            self.tensors["head_scale"] = torch.ones_like(empty)
         for tensor in self.trainable_tensors.values():
             tensor.requires_grad_()
         self.model: Any = shared_copy(base.model)
