@@ -70,9 +70,9 @@ def test_differences_are_those_of_the_verdicts_with_the_margin_around_zero(group
     markup, frame = drawing.markup(), group.verdicts("accuracy")
     best = group.estimates("accuracy")["run"].iloc[0]
     for row in frame[frame["first"] == best].itertuples():
-        assert f"+{row.difference:.3f} (" in markup
+        assert f"+{100 * row.difference:.1f} (" in markup
         assert row.verdict in markup
-    assert "margin ±0.020" in markup
+    assert "margin ±2 points" in markup
     assert "Within the margin" in markup
     assert within(drawing)
 
