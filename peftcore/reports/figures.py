@@ -73,6 +73,8 @@ def _mean_words(row: Any, form: str) -> str:
     words = f"mean {format_value(row.mean, form)}"
     if not is_missing(row.low):
         words += f" (95 % interval {format_interval(row.low, row.high, form)})"
+    elif row.reason:
+        words += f" ({row.reason})"
     return f"{words}, {count(row.seeds, 'seed')}"
 
 
@@ -110,6 +112,8 @@ def _add_estimate(
     shown = format_value(row.mean, form)
     if not is_missing(row.low):
         shown += f" ({format_interval(row.low, row.high, form)})"
+    elif row.reason:
+        shown += f"; {row.reason}"
     drawing.row_label(EDGE, top + 12, style.name, shown)
     y = top + 26
     if not is_missing(row.low):

@@ -61,7 +61,7 @@ def runs_table(group: RunGroup) -> str:
             [
                 Cell(run_label(group.styles[str(row.run)]), group.name(str(row.run))),
                 _number(row.mean, form),
-                Cell(limits if limits != NO_VALUE else str(row.reason or NO_VALUE), kind="n"),
+                Cell(limits, kind="n") if limits != NO_VALUE else Cell(str(row.reason), kind="r"),
                 _number(row.smallest, form),
                 _number(row.largest, form),
                 _number(row.seeds, ",d"),
