@@ -90,6 +90,7 @@ label.only {{font-size: .9rem}}
   td.text, td.r {{min-width: 0}} tbody th {{min-width: 6.5rem}} th.n {{white-space: normal}}
   td.v {{white-space: normal; font-size: 7.5pt}}
   td.c {{font-size: 6.5pt; padding: .1rem}}
+  td.r {{font-size: 7.5pt}} td {{overflow-wrap: anywhere}}
   th button::after {{content: "" !important}}
   thead {{display: table-header-group}}
   a {{color: inherit; text-decoration: none}}
