@@ -5,7 +5,7 @@ import streamlit as st
 from app.compare import report_button, selection, verdict_views, views
 from app.ui import charts, errors, pickers, population, widgets
 from app.ui.run_styles import styles_by_run
-from peftcore.analysis import comparability, judgement
+from peftcore.analysis import comparability
 
 st.title("Compare", anchor=False)
 
@@ -64,9 +64,7 @@ def show() -> None:
 
     look_closer()
     with st.container(horizontal=True):
-        report_button.offer_report(
-            runs, metric, margin / judgement.points_scale(metric), about, across
-        )
+        report_button.offer_report(runs, metric, margin, about, across)
         selection.offer_rating(runs)
         selection.offer_shipped(runs)
     charts.image_format_control()

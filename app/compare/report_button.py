@@ -24,7 +24,7 @@ def offer_report(
 ) -> None:
     """Offer the comparison of these runs as a file to send; nothing is computed before a click.
 
-    margin: in the metric's unit; None takes two points of a hundred.
+    margin: in points; None takes the usual one.
     """
     options = ReportOptions(
         metric, margin, population, across_bases=across_bases, made=f"{date.today():%d %B %Y}"

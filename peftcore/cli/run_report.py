@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from peftcore import paths
-from peftcore.analysis.inference import Population
+from peftcore.analysis.inference import POPULATIONS
 from peftcore.cli import app
 from peftcore.cli.rating import open_rating_store
-from peftcore.errors import BadInput
+from peftcore.errors import BadInput, unknown_name
 from peftcore.experiments import studies
 from peftcore.rating import reporting
 from peftcore.reports.groups import ReportOptions
@@ -25,8 +25,6 @@ from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.spec import SweepJob
 from peftcore.system import atomic_files, printing
 from peftcore.system.option_groups import grouped
-
-POPULATIONS: dict[str, Population] = {"task": "this task", "examples": "these examples"}
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,15 @@ class JudgeOptions:
     ] = None
     margin: Annotated[
         float | None,
-        typer.Option(help="Largest difference that counts as none, in the metric's unit."),
+        typer.Option(help="Points of the metric's range within which runs count as equal."),
     ] = None
     population: Annotated[
-        Literal["task", "examples"],
-        typer.Option(help="Whom intervals speak of: the task, or the examples that were answered."),
-    ] = "task"
+        str,
+        typer.Option(
+            help="Whom intervals are about: 'this task' (other seeds and test examples) or "
+            "'these examples' (other seeds)."
+        ),
+    ] = POPULATIONS[0]
     across_bases: Annotated[
         bool, typer.Option("--across-bases", help="Compare runs on different bases.")
     ] = False
@@ -83,8 +84,8 @@ def report_runs(
     as_json: printing.AsJson = False,
 ) -> None:
     """Write a comparison of runs as one HTML file, with verdicts, figures, tables and sources."""
-    if judge.margin is not None and not judge.margin > 0:
-        raise BadInput(f"--margin must be above zero; got {judge.margin:g}")
+    if judge.population not in POPULATIONS:
+        raise unknown_name("population", judge.population, POPULATIONS)
     target = out.expanduser()
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {str(target.parent)!r}")
@@ -92,7 +93,7 @@ def report_runs(
     options = ReportOptions(
         judge.metric or "",
         judge.margin,
-        POPULATIONS[judge.population],
+        judge.population,
         title,
         with_texts=not no_texts,
         across_bases=judge.across_bases,

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from peftcore.analysis.comparison import interval_by_step, pareto
+from peftcore.analysis.judgement import points_scale
 from peftcore.metrics.scores import find_measure, metric_range
 from peftcore.reports.groups import RunGroup
 from peftcore.reports.styles import RunStyle
@@ -30,6 +31,7 @@ from peftcore.reports.text import (
     count,
     format_difference,
     format_interval,
+    format_limits,
     format_value,
     is_missing,
     value_format,
@@ -71,6 +73,8 @@ def _mean_words(row: Any, form: str) -> str:
     words = f"mean {format_value(row.mean, form)}"
     if not is_missing(row.low):
         words += f" (95 % interval {format_interval(row.low, row.high, form)})"
+    elif row.reason:
+        words += f" ({row.reason})"
     return f"{words}, {count(row.seeds, 'seed')}"
 
 
@@ -108,6 +112,8 @@ def _add_estimate(
     shown = format_value(row.mean, form)
     if not is_missing(row.low):
         shown += f" ({format_interval(row.low, row.high, form)})"
+    elif row.reason:
+        shown += f"; {row.reason}"
     drawing.row_label(EDGE, top + 12, style.name, shown)
     y = top + 26
     if not is_missing(row.low):
@@ -140,14 +146,15 @@ def difference_plot(group: RunGroup) -> Drawing | None:
     rows = frame[(frame["first"] == best) & frame["difference"].notna()]
     if rows.empty:
         return None
-    margin = group.margin(metric)
+    unit = points_scale(metric)  # the axis is in points, as all differences are
+    margin = group.judgement(metric).margin
     words = [
         f"{group.name(row.second)} {_difference_words(row, metric)}" for row in rows.itertuples()
     ]
     title = f"{find_measure(metric).title}: {group.name(best)} minus each other run"
     drawing = Drawing(WIDTH, 62 + 46 * len(rows), title, "; ".join(words))
-    values = [*rows["low"], *rows["high"], *rows["difference"], margin, -margin]
-    known = [value for value in values if not is_missing(value)]
+    values = [unit * v for v in [*rows["low"], *rows["high"], *rows["difference"]]]
+    known = [value for value in [*values, margin, -margin] if not is_missing(value)]
     room = 0.05 * (max(known) - min(known))
     scale = Scale(min(known) - room, max(known) + room, EDGE + 6, WIDTH - EDGE - 6)
     bottom = drawing.height - 44
@@ -156,11 +163,9 @@ def difference_plot(group: RunGroup) -> Drawing | None:
         f'<rect x="{number(x)}" y="20" width="{number(width)}" height="{number(bottom - 20)}" '
         'fill="currentColor" fill-opacity=".09"><title>Within the margin</title></rect>'
     )
-    _add_value_axis(drawing, scale, 20, bottom, f"Difference, {find_measure(metric).title}")
+    _add_value_axis(drawing, scale, 20, bottom, "Difference in points")
     drawing.line((scale.at(0), 20, scale.at(0), bottom), "rule")
-    _add_label_near(
-        drawing, scale.at(0), 13, f"margin ±{format_value(margin, value_format(metric))}"
-    )
+    _add_label_near(drawing, scale.at(0), 13, f"margin ±{margin:g} points")
     for n, row in enumerate(rows.itertuples()):
         _add_difference(drawing, scale, 22 + 46 * n, group, row)
     return drawing
@@ -168,22 +173,22 @@ def difference_plot(group: RunGroup) -> Drawing | None:
 
 def _difference_words(row: Any, metric: str) -> str:
     """Say a difference, its limits and the verdict."""
-    form = f"+{value_format(metric)}"
     words = format_difference(row.difference, metric)
     if not is_missing(row.low):
-        words += f" ({format_interval(row.low, row.high, form)})"
+        words += f" ({format_limits(row.low, row.high, metric)})"
     return f"{words}, {row.verdict}"
 
 
 def _add_difference(drawing: Drawing, scale: Scale, top: float, group: RunGroup, row: Any) -> None:
     """Add the row of one comparison, in the colour of the run that is compared with."""
     style, words = group.styles[row.second], _difference_words(row, group.metric)
+    unit = points_scale(group.metric)
     tip, y = f"{style.name}: {words}", top + 27
     drawing.begin_run(row.second)
     drawing.row_label(EDGE, top + 13, style.name, words)
     if not is_missing(row.low):
-        drawing.bar((scale.at(row.low), y, scale.at(row.high), y), style, 6, tip)
-    drawing.mark(scale.at(row.difference), y, 6, style, tip)
+        drawing.bar((scale.at(unit * row.low), y, scale.at(unit * row.high), y), style, 6, tip)
+    drawing.mark(scale.at(unit * row.difference), y, 6, style, tip)
     drawing.end_run()
 
 

@@ -7,7 +7,7 @@ scores by neural networks) has no items: it is estimated over seeds, for the ver
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,19 +16,17 @@ import numpy as np
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis import comparability
-from peftcore.analysis.comparison import difference_range
-from peftcore.analysis.inference import Population, SeedItemTable, estimate
-from peftcore.analysis.item_tables import table_of_answers
-from peftcore.analysis.verdicts import DEFAULT_MARGIN, pair_verdicts
+from peftcore.analysis import comparability, judgement, run_tables
+from peftcore.analysis.inference import Population, SeedItemTable
+from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.verdicts import VERDICT_COLUMNS
 from peftcore.data.task import Task
 from peftcore.errors import BadInput, unknown_name
-from peftcore.metrics.scores import find_measure, metric_range
 from peftcore.reports.run_styles import styles_by_run, task_title
 from peftcore.reports.styles import RunStyle
+from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
 
-ALL_ITEMS = ("all",)  # of a metric that is measured on all answers together
 ESTIMATE_COLUMNS = [
     *("run", "mean", "low", "high", "seeds", "items", "reason"),
     *("smallest", "largest", "trainable", "seconds"),
@@ -40,8 +38,9 @@ class ReportOptions:
     """Choices of a report.
 
     metric: empty takes each task's own first. margin: the largest difference that counts as none,
-    in the metric's unit; None takes two points of a hundred. with_texts: whether examples and
-    answers are quoted, which may be somebody else's. made: when, in words; empty says nothing.
+    in points (hundredths of the metric's largest value); None takes the usual. with_texts: whether
+    examples and answers are quoted, which may be somebody else's. made: when, in words; empty says
+    nothing.
     """
 
     metric: str = ""
@@ -51,6 +50,36 @@ class ReportOptions:
     with_texts: bool = True
     across_bases: bool = False
     made: str = ""
+
+
+@dataclass(frozen=True)
+class _LoadedRun:
+    """A run whose answers are in memory, since each metric reads them."""
+
+    run: Run
+    frame: pd.DataFrame
+
+    @property
+    def id(self) -> str:
+        """Id of the run."""
+        return self.run.id
+
+    @property
+    def spec(self) -> RunSpec:
+        """Spec of the run."""
+        return self.run.spec
+
+    def manifest(self) -> dict[str, Any]:
+        """Return what the run was made from."""
+        return self.run.manifest()
+
+    def scores(self) -> dict[str, list[float]]:
+        """Return metric → one value per seed."""
+        return self.run.scores()
+
+    def answers(self, columns: Sequence[str] = ()) -> pd.DataFrame:
+        """Return every answer, with all columns: they are here."""
+        return self.frame
 
 
 @dataclass(frozen=True)
@@ -106,99 +135,65 @@ class RunGroup:
     def _all(self) -> Iterable[dict[str, list[float]]]:
         return self.scores.values()
 
-    def margin(self, metric: str) -> float:
-        """Return the margin of equality; one that was asked for is of the group's own metric."""
-        if self.options.margin is not None and metric == self.metric:
-            return self.options.margin
-        return DEFAULT_MARGIN * find_measure(metric).maximum
-
-    def tables(self, metric: str) -> dict[str, SeedItemTable]:
+    def tables(self, metric: str) -> Mapping[str, SeedItemTable]:
         """Return run id → table seeds × items of a metric; of a metric without items seeds × 1."""
-        if metric not in self._tables:
-            self._tables[metric] = self._build_tables(metric)
-        return self._tables[metric]
+        return self.judgement(metric).tables
+
+    def judgement(self, metric: str) -> Judgement:
+        """Estimate every run by a metric and judge every pair; done once for each metric."""
+        if metric not in self._judgements:
+            margin = self.options.margin if metric == self.metric else None
+            self._judgements[metric] = judgement.judge(
+                {run.id: self._table(run, metric) for run in self.runs},
+                metric,
+                judgement.DEFAULT_MARGIN if margin is None else margin,
+                self.options.population,
+            )
+        return self._judgements[metric]
 
     @cached_property
-    def _tables(self) -> dict[str, dict[str, SeedItemTable]]:
+    def _judgements(self) -> dict[str, Judgement]:
         return {}
 
-    @cached_property
-    def _estimates(self) -> dict[str, pd.DataFrame]:
-        return {}
-
-    def _build_tables(self, metric: str) -> dict[str, SeedItemTable]:
-        found = {run.id: table_of_answers(self.answers[run.id], metric) for run in self.runs}
-        whole = {run: table for run, table in found.items() if table is not None}
-        return whole if len(whole) == len(found) else self._tables_of_scores(metric)
-
-    def _tables_of_scores(self, metric: str) -> dict[str, SeedItemTable]:
-        """Return tables of one column, the seeds' values as they were scored."""
-        tables = {}
-        for run in self.runs:
-            values = self.scores[run.id].get(metric, [])
-            seeds = tuple(run.spec.population.seed_numbers()[: len(values)])
-            column = np.array(values, dtype=float)[:, None, None]  # (s, 1, 1)
-            tables[run.id] = SeedItemTable(seeds, ALL_ITEMS, column)
-        return tables
+    def _table(self, run: Run, metric: str) -> SeedItemTable:
+        """Return a run's table; of a metric that no seed has a value of, one without values."""
+        found = run_tables.table_of_run(_LoadedRun(run, self.answers[run.id]), metric)
+        numbers = run.spec.population.seed_numbers()
+        return found or run_tables.table_of_seeds(numbers, self.scores[run.id][metric])
 
     def has_items(self, metric: str) -> bool:
         """Return whether a metric has values of single items."""
-        return all(table.items != ALL_ITEMS for table in self.tables(metric).values())
+        return all(map(run_tables.has_items, self.tables(metric).values()))
 
     def population(self, metric: str) -> Population:
         """Return whom intervals of a metric speak of: the choice, or what the metric allows."""
-        return self.options.population if self.has_items(metric) else "these examples"
+        return self.judgement(metric).population
 
     def estimates(self, metric: str) -> pd.DataFrame:
         """Return one row per run with ESTIMATE_COLUMNS, the best mean first."""
-        if metric not in self._estimates:
-            self._estimates[metric] = self._estimate_runs(metric)
-        return self._estimates[metric]
-
-    def _estimate_runs(self, metric: str) -> pd.DataFrame:
+        runs = {run.id: run for run in self.runs}
         rows = []
-        for run in self.runs:
-            table = self.tables(metric)[run.id]
-            found = estimate(table, self.population(metric), metric_range(metric))
-            values = table.seed_values()
+        for run, found in self.judgement(metric).estimates.items():
+            values = self.tables(metric)[run].seed_values()
             finite = values[np.isfinite(values)]
             ends = (finite.min(), finite.max()) if len(finite) else (None, None)
-            status = run.status()
+            status = runs[run].status()
             shown = (found.mean, found.low, found.high, found.seeds, found.items, found.reason)
-            rows.append((run.id, *shown, *ends, status.trainable, status.seconds))
+            rows.append((run, *shown, *ends, status.trainable, status.seconds))
         frame = pd.DataFrame(rows, columns=ESTIMATE_COLUMNS)
         numbers = ("mean", "low", "high", "smallest", "largest", "trainable", "seconds")
-        frame = frame.astype(dict.fromkeys(numbers, float))
-        lowest = find_measure(metric).better == "lower"
-        return frame.sort_values("mean", ascending=lowest, kind="stable", ignore_index=True)
+        return frame.astype(dict.fromkeys(numbers, float))
 
     def verdicts(self, metric: str) -> pd.DataFrame:
-        """Judge every pair, the better mean first.
+        """Return every pair with VERDICT_COLUMNS, the verdict being on the first of a pair.
 
-        Columns VERDICT_COLUMNS; a verdict is on the first of a pair: the frame of `pair_verdicts`
-        with its ends turned, so that "ahead" speaks of the run with the better mean.
+        The first is never worse than the second; rows of a judgement are turned round for it.
         """
-        if metric not in self._verdicts:
-            self._verdicts[metric] = self._judge_pairs(metric)
-        return self._verdicts[metric]
-
-    @cached_property
-    def _verdicts(self) -> dict[str, pd.DataFrame]:
-        return {}
-
-    def _judge_pairs(self, metric: str) -> pd.DataFrame:
-        order = list(self.estimates(metric).dropna(subset=["mean"])["run"])
-        pairs = [(one, other) for n, one in enumerate(order) for other in order[n + 1 :]]
-        tables = self.tables(metric)
-        frame = pair_verdicts(
-            tables,
-            self.margin(metric),
-            self.population(metric),
-            within=difference_range(metric),
-            lowest_first=find_measure(metric).better == "lower",
-            pairs=[(other, one) for one, other in pairs],
-        )
-        return frame.rename(columns={"first": "second", "second": "first"})
+        pairs = self.judgement(metric).verdicts
+        turned = [judgement.turn_pair(row) for row in pairs.to_dict("records")]
+        ends = {"first": "second", "second": "first"}
+        frame = pd.DataFrame(turned, columns=VERDICT_COLUMNS).rename(columns=ends)
+        return frame.astype(pairs.rename(columns=ends).dtypes.to_dict())
 
     def chance_levels(self) -> dict[str, float]:
         """Return the score of guessing, where it is known for the group's metric."""

@@ -46,6 +46,7 @@ tbody th {{min-width: 8.5rem; max-width: 14rem}}
 td.text {{min-width: 14rem}}
 thead th {{border-bottom: 2px solid var(--edge); vertical-align: bottom}}
 td.n, th.n {{text-align: right; white-space: nowrap}}
+td.r {{font-size: .84rem; min-width: 9rem; max-width: 12rem}}
 td.v {{white-space: nowrap; font-size: .84rem}}
 td .note {{font-size: .95em}}
 td.c {{white-space: nowrap; font-size: .84rem; text-align: center; min-width: 0;
@@ -86,9 +87,10 @@ label.only {{font-size: .9rem}}
   h2 {{break-after: avoid}} h3 {{break-after: avoid}}
   figure, tr, .answers-card {{break-inside: avoid}}
   table {{font-size: 8pt; max-width: 100%}} th, td {{padding: .15rem .35rem; min-width: 0}}
-  td.text {{min-width: 0}} tbody th {{min-width: 6.5rem}} th.n {{white-space: normal}}
+  td.text, td.r {{min-width: 0}} tbody th {{min-width: 6.5rem}} th.n {{white-space: normal}}
   td.v {{white-space: normal; font-size: 7.5pt}}
   td.c {{font-size: 6.5pt; padding: .1rem}}
+  td.r {{font-size: 7.5pt}} td {{overflow-wrap: anywhere}}
   th button::after {{content: "" !important}}
   thead {{display: table-header-group}}
   a {{color: inherit; text-decoration: none}}

@@ -15,7 +15,7 @@ from peftcore.analysis.verdicts import LEVEL
 from peftcore.metrics.scores import find_measure
 from peftcore.reports.groups import GroupedRuns, RunGroup
 from peftcore.reports.run_styles import method_title
-from peftcore.reports.text import count, list_words, plain, value_format
+from peftcore.reports.text import count, list_words, plain
 from peftcore.runs.spec import Training
 
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
@@ -130,17 +130,13 @@ def _judgement_text(grouped: GroupedRuns) -> str:
         )
     pairs = [group for group in grouped.groups if len(group.runs) > 1]
     if pairs:
-        margins = dict.fromkeys(
-            f"{group.margin(group.metric):{value_format(group.metric)}} "
-            f"({find_measure(group.metric).title})"
-            for group in pairs
-        )
+        margins = dict.fromkeys(f"{group.judgement(group.metric).margin:g}" for group in pairs)
         parts.append(
             "Differences are paired by seed and item. A run is ahead or behind where the "
             f"difference is told from zero at {LEVEL:g}, equal where two one-sided tests "
-            f"(Schuirmann 1987) tell it from the margin of {list_words(list(margins))} on both "
-            "sides; else the data cannot tell. Holm's correction (1979) counts all pairs of a "
-            "table, for both kinds of tests."
+            f"(Schuirmann 1987) tell it from the margin of {list_words(list(margins))} points "
+            "(hundredths of the measure's largest value) on both sides; else the data cannot "
+            "tell. Holm's correction (1979) counts all pairs of a table, for both kinds of tests."
         )
     return " ".join(parts)
 

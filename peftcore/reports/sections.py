@@ -22,6 +22,7 @@ from peftcore.reports.text import (
     escape,
     format_difference,
     format_interval,
+    format_limits,
     format_value,
     is_missing,
     value_format,
@@ -60,7 +61,7 @@ def runs_table(group: RunGroup) -> str:
             [
                 Cell(run_label(group.styles[str(row.run)]), group.name(str(row.run))),
                 _number(row.mean, form),
-                Cell(limits if limits != NO_VALUE else str(row.reason or NO_VALUE), kind="n"),
+                Cell(limits, kind="n") if limits != NO_VALUE else Cell(str(row.reason), kind="r"),
                 _number(row.smallest, form),
                 _number(row.largest, form),
                 _number(row.seeds, ",d"),
@@ -105,7 +106,7 @@ def verdict_matrix(group: RunGroup) -> str:
                 cells.append(_verdict_cell(row, metric, sign, compact))
         rows.append(cells)
     heads = [str(n + 1) if compact else run_label(group.styles[o]) for n, o in enumerate(order)]
-    caption = "Row against column: verdict, and difference (row minus column) of "
+    caption = "Row against column: verdict, and difference in points (row minus column) of "
     caption += find_measure(metric).title
     if not compact:
         return table(["", *heads], rows, caption=f"{caption} with its 95 % interval.")
@@ -127,22 +128,21 @@ def _verdict_cell(row: Any, metric: str, sign: int, compact: bool) -> Cell:
     if is_missing(row.low):
         shown += f'<br><span class="note">{escape(row.reason)}</span>' if row.reason else ""
     else:
-        limits = format_interval(low, high, f"+{value_format(metric)}")
+        limits = format_limits(low, high, metric)
         shown += f'<br><span class="note">{escape(limits)}</span>'
     return Cell(Markup(shown), kind="v")
 
 
 def _pairs_table(group: RunGroup) -> str:
     """Tabulate every pair: verdict on the first, difference, interval, p after correction."""
-    form = f"+{value_format(group.metric)}"
-    heads = ["Run", "against", "Verdict", "Difference", "95 % interval", "p, Holm"]
+    heads = ["Run", "against", "Verdict", "Difference, points", "95 % interval", "p, Holm"]
     rows: list[list[Cell | str]] = [
         [
             Cell(run_label(group.styles[row.first]), group.name(row.first)),
             Cell(run_label(group.styles[row.second]), group.name(row.second)),
             sentences.verdict_words(row.verdict),
             Cell(format_difference(row.difference, group.metric), row.difference, "n"),
-            Cell(format_interval(row.low, row.high, form), kind="n"),
+            Cell(format_limits(row.low, row.high, group.metric), kind="n"),
             _number(row.holm, ".3g"),
         ]
         for row in group.verdicts(group.metric).itertuples()

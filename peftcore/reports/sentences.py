@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
+from peftcore.analysis import judgement
 from peftcore.analysis.inference import Population
 from peftcore.analysis.verdicts import Verdict
 from peftcore.metrics.scores import find_measure
@@ -11,7 +13,7 @@ from peftcore.reports.groups import RunGroup
 from peftcore.reports.text import (
     count,
     format_difference,
-    format_interval,
+    format_limits,
     format_value,
     is_missing,
     list_words,
@@ -28,52 +30,45 @@ GLYPHS: dict[Verdict, str] = {"ahead": "▲", "behind": "▼", "equal": "=", "ca
 
 
 def headline(group: RunGroup) -> str:
-    """Say the result in a few sentences: the best mean, and the verdicts on it."""
+    """Say the result in a few sentences: the best against the second, then against the others."""
     metric = group.metric
     rows = group.estimates(metric).dropna(subset=["mean"])
-    info, form = find_measure(metric), value_format(metric)
     if rows.empty:
-        return f"No run of {plain(group.title)} has a value of {info.title}."
-    best = rows.iloc[0]
-    extreme = "lowest" if info.better == "lower" else "highest"
-    words = f"{info.title}: {plain(group.name(best['run']))} has "
-    words += f"the {extreme} mean, " if len(rows) > 1 else "mean "
-    words += format_value(best["mean"], form)
-    if is_missing(best["low"]):
-        words += f" ({best['reason'] or 'no interval'})."
-    else:
-        words += f" (95 % interval {format_interval(best['low'], best['high'], form)})."
-    return f"{words} {_against_the_others(group, str(best['run']))}{_floor(group, best)}".strip()
+        return f"No run of {plain(group.title)} has a value of {find_measure(metric).title}."
+    names = {run: plain(style.name) for run, style in group.styles.items()}
+    words = judgement.headline(group.judgement(metric), names)
+    parts = [words.replace(" -", " −").replace("(-", "(−")]
+    if len(rows) > 2:
+        parts += _against_the_others(group, str(rows["run"].iloc[0]), str(rows["run"].iloc[1]))
+        parts.append(judgement.count_in_words(group.judgement(metric)))
+    return " ".join([part for part in parts if part]) + _floor(group, rows.iloc[0])
 
 
-def _against_the_others(group: RunGroup, best: str) -> str:
-    """Say of whom the best is ahead, whom it equals, and where the data cannot tell."""
+def _against_the_others(group: RunGroup, best: str, second: str) -> Iterator[str]:
+    """Say of which other runs the best is ahead, which it equals, where the data cannot tell."""
     frame = group.verdicts(group.metric)
-    frame = frame[frame["first"] == best]  # the nearest first
+    frame = frame[(frame["first"] == best) & (frame["second"] != second)]  # the nearest first
     by_verdict: dict[str, list[Any]] = {}
     for row in frame.itertuples():
         by_verdict.setdefault(str(row.verdict), []).append(row)
-    margin = format_value(group.margin(group.metric), value_format(group.metric))
-    phrases = []
+    margin = f"{group.judgement(group.metric).margin:g} points"
     if rows := by_verdict.get("ahead"):
-        phrases.append(f"It is ahead of {_named(group, rows)}.")
+        yield f"It is ahead of {_named(group, rows)}."
     if rows := by_verdict.get("equal"):
-        phrases.append(f"Within {margin} it equals {_named(group, rows)}.")
+        yield f"Within {margin} it equals {_named(group, rows)}."
     if rows := by_verdict.get("cannot tell"):
-        phrases.append(f"The data cannot tell it from {_named(group, rows)}.")
-    return " ".join(phrases)
+        yield f"These data cannot tell it from {_named(group, rows)}."
 
 
 def _named(group: RunGroup, rows: list[Any]) -> str:
     """Name runs, each with its difference to the best; of many only the nearest."""
     if len(rows) > MOST_NAMED:
         return f"{len(rows)} other runs, the nearest {_named(group, rows[:1])}"
-    form = f"+{value_format(group.metric)}"
     words = []
     for row in rows:
         shown = format_difference(row.difference, group.metric)
         if not is_missing(row.low):
-            shown += f", {format_interval(row.low, row.high, form)}"
+            shown += f", {format_limits(row.low, row.high, group.metric)}"
         words.append(f"{plain(group.name(row.second))} ({shown})")
     return list_words(words)
 
@@ -100,7 +95,7 @@ def basis(group: RunGroup) -> str:
     if group.has_items(metric):
         words += f", {count(int(rows['items'].max()), 'example')}"
     if len(frame):
-        margin = format_value(group.margin(metric), value_format(metric))
+        margin = f"{group.judgement(metric).margin:g} points"
         words += f". Verdicts at 5 %, margin of equality {margin}, Holm's correction over "
         words += count(len(frame), "pair")
     return f"{words}. {find_measure(metric).description}"

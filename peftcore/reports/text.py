@@ -11,7 +11,8 @@ import math
 import re
 import unicodedata
 
-from peftcore.metrics.scores import find_measure
+from peftcore.analysis import judgement
+from peftcore.analysis.judgement import value_format as value_format
 
 # Characters without a glyph: controls, and those that change the direction of writing.
 HIDDEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
@@ -30,11 +31,6 @@ def plain(value: object) -> str:
 def escape(value: object) -> str:
     """Return a text as it may stand in HTML and SVG, between tags or in a quoted attribute."""
     return html.escape(plain(value))
-
-
-def value_format(metric: str) -> str:
-    """Return the format in which a metric's values are read."""
-    return ".1f" if find_measure(metric).maximum >= 10 else ".3f"
 
 
 def is_missing(value: float | None) -> bool:
@@ -60,8 +56,17 @@ def format_interval(low: float | None, high: float | None, form: str) -> str:
 
 
 def format_difference(value: float | None, metric: str) -> str:
-    """Write a difference of a metric with its sign."""
-    return format_value(value, f"+{value_format(metric)}")
+    """Write a difference of a metric in points, with its sign."""
+    if value is None or math.isnan(value):
+        return NO_VALUE
+    return judgement.signed_points(value, metric).replace("-", "−")
+
+
+def format_limits(low: float | None, high: float | None, metric: str) -> str:
+    """Write the limits of a difference in points; a dash where there are none."""
+    if is_missing(low) or is_missing(high):
+        return NO_VALUE
+    return f"{format_difference(low, metric)} to {format_difference(high, metric)}"
 
 
 def count(n: int, noun: str) -> str:

@@ -9,14 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from peftcore.analysis.settings_table import tabulate_settings
 from peftcore.reports import figures, latex, markup, method_text, provenance
 from peftcore.reports.groups import GroupedRuns, ReportOptions, group_runs
 from peftcore.reports.human import RatedProject
 from peftcore.reports.markup import Cell, Markup, table
-from peftcore.reports.run_styles import method_title, styles_by_run
+from peftcore.reports.run_styles import (
+    method_title,
+    setting_name,
+    setting_value,
+    styles_by_run,
+)
 from peftcore.reports.sections import group_figures, group_section, run_label
 from peftcore.reports.sentences import headline
-from peftcore.reports.settings_table import ABSENT, setting_rows
 from peftcore.reports.styles import NEUTRAL, RunStyle, style_of_method
 from peftcore.reports.text import NO_VALUE, count, escape, format_interval, format_value
 from peftcore.runs.store import Run
@@ -172,19 +177,32 @@ def _agreement_table(project: RatedProject) -> str:
 def _settings(report: Report) -> str:
     """Tabulate every setting, those that differ marked; a tick shows these alone."""
     runs = report.grouped.runs
+    found = tabulate_settings(runs)
     lines = [
         (
-            f"{row.section}: {row.name}".replace("_", " "),
-            [NO_VALUE if value == ABSENT else value for value in row.values],
-            row.differs,
+            _setting_in_part(str(row["setting"])),
+            [_setting_words(row[run.id]) for run in runs],
+            bool(row["differs"]),
         )
-        for row in setting_rows(runs)
+        for _, row in found.iterrows()
     ]
     tick = (
         '<input type="checkbox" id="differing"> '
         '<label class="only" for="differing">Only settings that differ</label>'
     )
     return tick + _by_run(report, "Setting", lines)
+
+
+def _setting_in_part(name: str) -> str:
+    """Write a setting's name with the part of the spec that it belongs to."""
+    part, _, _ = name.rpartition(".")
+    part = {"settings": "method", "": "run"}.get(part, part)
+    return f"{part}: {setting_name(name)}"
+
+
+def _setting_words(value: object) -> str:
+    """Write a setting's value; a dash where the run's method does not have it, or it is empty."""
+    return NO_VALUE if value is None or value == "" else setting_value(value)
 
 
 def _by_run(report: Report, head: str, lines: Sequence[tuple[str, list[str], bool]]) -> str:
@@ -225,7 +243,7 @@ def _command(report: Report) -> str:
     words = list(report.named) or [run.id for run in report.grouped.runs]
     words += ["--metric", options.metric] if options.metric else []
     words += ["--margin", f"{options.margin:g}"] if options.margin is not None else []
-    words += ["--population", "examples"] if options.population == "these examples" else []
+    words += ["--population", options.population] if options.population == "these examples" else []
     words += ["--across-bases"] if options.across_bases else []
     words += ["--title", options.title] if options.title else []
     words += [] if options.with_texts else ["--no-texts"]

@@ -2,15 +2,16 @@
 
 import pytest
 from playwright.sync_api import expect
-from support.runs import make_runs
+from support.runs import make_run
 
 from peftcore.reports.write import build_report, report_html
 
 
 @pytest.fixture
 def opened(chromium, home, tmp_path):
-    """A report of four runs, and what the browser complained of or fetched."""
-    runs = make_runs()
+    """A report of six runs, and what the browser complained of or fetched."""
+    methods = ("prompt_tuning", "spt", "prefix_tuning", "lora", "ia3", "atoms")
+    runs = [make_run(method, data="0123456789abcdef") for method in methods]
     file = tmp_path / "report.html"
     file.write_text(report_html(build_report(runs)), "utf-8")
     page = chromium.new_page(viewport={"width": 1280, "height": 900})

@@ -1,6 +1,7 @@
 """`report`: of runs, of a sweep, of a rating project, of an experiment."""
 
 import json
+import shlex
 from types import SimpleNamespace
 
 import pytest
@@ -50,16 +51,16 @@ def test_runs_are_written_and_the_result_is_printed(home, out):
 
 def test_metric_margin_population_and_texts_are_as_asked(home, out):
     runs = make_runs(methods=("lora", "spt"))
-    words = ["--metric", "f1", "--margin", "0.1", "--population", "examples", "--no-texts"]
+    words = ["--metric", "f1", "--margin", "10", "--population", "these examples", "--no-texts"]
     call("report", *[run.id for run in runs], "--title", "Mine", *words, "--out", str(out))
     page = page_of(out)
     assert page.find("title") is not None
     assert page.text.count("Mine") >= 2
-    assert "F1, macro: LoRA has the highest mean" in page.text
+    assert "F1, macro: LoRA" in page.text
     assert "other seeds on these very examples; 4 seeds" in page.text
-    assert "margin of equality 0.100" in page.text
+    assert "margin of equality 10 points" in page.text
     assert "Answers side by side" not in page.text
-    assert f"{' '.join(words)} --out report.html" in page.text.replace("--title Mine ", "")
+    assert f"{shlex.join(words)} --out report.html" in page.text.replace("--title Mine ", "")
 
 
 def test_a_sweep_goes_by_its_id_or_its_file(home, out, tmp_path):
@@ -128,7 +129,8 @@ def test_an_experiment_brings_the_runs_that_are_done(home, out, monkeypatch):
         (["--experiment", "nothing"], "nothing"),
         (["--experiment", "questions"], "name the runs of the report"),
         (["5a7da5def8b7", "--metric", "bleu"], "bleu"),
-        (["5a7da5def8b7", "--margin", "0"], "--margin must be above zero; got 0"),
+        (["5a7da5def8b7", "--margin", "0"], "a margin of 0 points; it must be above 0"),
+        (["5a7da5def8b7", "--population", "all"], "this task"),
     ],
 )
 def test_what_is_not_there_is_refused_in_one_sentence(home, out, words, reason):

@@ -49,7 +49,7 @@ def test_a_bundle_has_the_report_and_its_figures(tmp_path):
         report = file.read("report.html").decode()
         for name in figures:
             assert ET.fromstring(file.read(name)).tag.endswith("svg")
-    assert "LoRA has the highest mean" in report
+    assert "Accuracy: LoRA" in report
     assert "Answers side by side" not in report
     bundle.write_bundle(runs, tmp_path / "b.zip", with_answers=True)
     with zipfile.ZipFile(tmp_path / "b.zip") as file:

@@ -46,6 +46,14 @@ def test_every_seed_has_a_dot_that_says_its_value(group):
     assert within(drawing)
 
 
+def test_a_mean_without_an_interval_says_why():
+    group = group_runs([make_run("lora", population={"seeds": 1})], ReportOptions()).groups[0]
+    drawing = figures.dot_plot(group)
+    assert "; one seed says nothing about others" in drawing.markup()
+    assert "(one seed says nothing about others), 1 seed" in drawing.description
+    assert "stroke-opacity" not in drawing.markup()  # no bar
+
+
 def test_the_best_stands_on_top(group):
     places = [
         figures.dot_plot(group).markup().index(f'<tspan font-weight="600">{group.name(run)}<')
@@ -70,9 +78,9 @@ def test_differences_are_those_of_the_verdicts_with_the_margin_around_zero(group
     markup, frame = drawing.markup(), group.verdicts("accuracy")
     best = group.estimates("accuracy")["run"].iloc[0]
     for row in frame[frame["first"] == best].itertuples():
-        assert f"+{row.difference:.3f} (" in markup
+        assert f"+{100 * row.difference:.1f} (" in markup
         assert row.verdict in markup
-    assert "margin ±0.020" in markup
+    assert "margin ±2 points" in markup
     assert "Within the margin" in markup
     assert within(drawing)
 

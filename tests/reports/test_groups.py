@@ -59,9 +59,10 @@ def test_a_metric_without_items_speaks_of_these_examples(runs):
 
 def test_the_margin_is_two_points_or_what_was_asked_for_of_the_groups_metric(runs):
     plain = group_runs(runs, ReportOptions()).groups[0]
-    asked = group_runs(runs, ReportOptions(margin=0.1)).groups[0]
-    assert (plain.margin("accuracy"), plain.margin("explanation_chrf")) == (0.02, 2.0)
-    assert (asked.margin("accuracy"), asked.margin("explanation_chrf")) == (0.1, 2.0)
+    asked = group_runs(runs, ReportOptions(margin=10)).groups[0]
+    for group, margin in ((plain, 2), (asked, 10)):
+        assert group.judgement("accuracy").margin == margin
+        assert group.judgement("explanation_chrf").margin == 2
 
 
 def test_runs_that_may_not_be_compared_are_apart_and_the_reason_is_given(runs):

@@ -22,7 +22,7 @@ def test_every_number_of_the_protocol_is_in_it(runs):
         "a linear schedule after a warm-up of 6% of the steps",
         "Satterthwaite 1946",
         "Schuirmann 1987",
-        "margin of 0.020 (Accuracy)",
+        "margin of 2 points",
         "Holm's correction (1979)",
     ):
         assert words in text

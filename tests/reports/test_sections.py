@@ -10,6 +10,12 @@ def written(group):
     return "\n".join(sections.group_section(group))
 
 
+def points(difference):
+    """A difference of accuracy as it is written: in points, a zero without a sign."""
+    shown = round(100 * difference, 1)
+    return f"{shown:+.1f}".replace("-", "−") if shown else "0.0"
+
+
 def cells(markup):
     """The texts of a table's cells, row by row."""
     rows = markup.split("<tbody>")[1].split("</tbody>")[0].split("<tr")[1:]
@@ -45,10 +51,10 @@ def test_the_matrix_says_each_verdict_from_both_sides(group):
     for row in group.verdicts("accuracy").itertuples():
         i, j = order.index(row.first), order.index(row.second)
         assert row.verdict in shown[i][j + 1]
-        assert f"+{row.difference:.3f}" in shown[i][j + 1]
+        assert f"{points(row.difference)}" in shown[i][j + 1]
         assert turned[row.verdict] in shown[j][i + 1]
         if row.difference:
-            assert f"−{row.difference:.3f}" in shown[j][i + 1]
+            assert f"{points(-row.difference)}" in shown[j][i + 1]
     assert all(shown[n][n + 1] == "–" for n in range(len(order)))
 
 
@@ -72,7 +78,7 @@ def test_flips_of_the_best_two_are_counted_and_items_shown(group):
     order = list(group.estimates("accuracy")["run"])
     best, second = group.answers[order[0]], group.answers[order[1]]
     both = second.merge(best, on=["seed", "example"], suffixes=("_a", "_b"))
-    lost = int((both["correct_a"] & ~both["correct_b"]).sum())
+    lost = int((both["correct_a"].astype(bool) & ~both["correct_b"].astype(bool)).sum())
     text = Page(written(group)).text
     assert f"What changes from {group.name(order[1])} to {group.name(order[0])}" in text
     assert f"Right → wrong{lost}{lost / 96:.1%}" in text
@@ -138,4 +144,4 @@ def test_many_runs_have_a_matrix_of_signs_and_the_pairs_in_full():
     for row, line in zip(frame.itertuples(), cells(pairs), strict=True):
         assert line[:2] == [group.name(row.first), group.name(row.second)]
         assert line[2].endswith(row.verdict)
-        assert line[4] == f"{row.low:+.3f} to {row.high:+.3f}".replace("-", "−")
+        assert line[4] == f"{points(row.low)} to {points(row.high)}"

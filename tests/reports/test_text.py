@@ -25,7 +25,9 @@ def test_numbers_have_a_minus_sign_and_a_dash_where_there_are_none():
     assert text.format_value(-0.0001, "+.3f") == "+0.000"
     assert text.format_interval(-1.0, 2.0, "+.1f") == "−1.0 to +2.0"
     assert text.format_interval(None, 2.0, ".1f") == "–"
-    assert text.format_difference(0.25, "accuracy") == "+0.250"
+    assert text.format_difference(-0.25, "accuracy") == "−25.0"
+    assert text.format_limits(-0.01, 0.2, "accuracy") == "−1.0 to +20.0"
+    assert text.format_limits(None, 0.2, "accuracy") == "–"
     assert text.format_difference(2.5, "bleu") == "+2.5"
 
 

@@ -117,10 +117,10 @@ def test_many_runs_have_tables_of_settings_of_a_sheets_width(home):
 
 
 def test_the_command_names_runs_and_how_they_were_judged(runs):
-    options = ReportOptions("f1", 0.05, "these examples", "A b", with_texts=False)
+    options = ReportOptions("f1", 5, "these examples", "A b", with_texts=False)
     text = Page(report_html(build_report(runs, options))).text
     ids = " ".join(run.id for run in build_report(runs).grouped.runs)
-    wanted = f"peftcore report {ids} --metric f1 --margin 0.05 --population examples"
+    wanted = f"peftcore report {ids} --metric f1 --margin 5 --population 'these examples'"
     assert f"{wanted} --title 'A b' --no-texts --out report.html" in text
     named = Page(report_html(build_report(runs, named=["--sweep", "abc"]))).text
     assert "peftcore report --sweep abc --out report.html" in named

@@ -35,18 +35,18 @@ def test_the_file_is_made_on_a_click_and_not_before(offered, monkeypatch):
     )
     assert callable(offered["data"])
     page = Page(offered["data"]().decode())
-    assert "LoRA has the highest mean" in page.text
+    assert "Accuracy: LoRA" in page.text
     assert offered["on_click"] == "ignore"  # the page stays as it is
 
 
 def test_the_report_is_of_the_choice_on_the_page(offered):
     runs = make_runs(methods=("lora", "spt"))
-    report_button.offer_report(runs, "f1", 0.07, "these examples")
+    report_button.offer_report(runs, "f1", 7, "these examples")
     text = Page(offered["data"]().decode()).text
     assert "F1, macro: LoRA" in text
-    assert "margin of equality 0.070" in text
+    assert "margin of equality 7 points" in text
     assert "on these very examples" in text
-    options = write.ReportOptions("f1", 0.07, "these examples")
+    options = write.ReportOptions("f1", 7, "these examples")
     assert write.build_report(runs, options).title in text
 
 
