@@ -221,10 +221,8 @@ def _estimate_values(
     mean = float(by_seed.mean())
     if seeds == 1:
         return Estimate(mean, None, None, None, None, 1, items, population, reason=ONE_SEED)
-    # Two answers' worth of spread is always there: seeds that tie are no group. One item stands
-    # for scores whose answers are not known.
-    floor = 2 * float(np.ptp(values)) / items if items > 1 else 0.0
-    groups = few_seeds.find_groups(by_seed, floor)
+    # Two answers' worth of spread is always there: seeds that tie are no group.
+    groups = few_seeds.find_groups(by_seed, 2 * float(np.ptp(values)) / items)
     if groups is not None and seeds < few_seeds.MANY_SEEDS:
         return Estimate(
             *(mean, None, None, None, None, seeds, items, population),
