@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 
-from peftcore.analysis import inference, run_tables, verdicts
+from peftcore.analysis import few_seeds, inference, run_tables, verdicts
 from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Components, Estimate, Population, SeedItemTable
 from peftcore.analysis.verdicts import Verdict
@@ -92,7 +92,8 @@ def judge(
         tables = {run: run_tables.without_items(table) for run, table in tables.items()}
     within, lower = metric_range(metric), find_measure(metric).better == "lower"
     estimates = {
-        run: inference.estimate(table, population, within) for run, table in tables.items()
+        run: _without_limits_of_groups(inference.estimate(table, population, within), table, within)
+        for run, table in tables.items()
     }
     ordered = sorted(
         estimates, key=lambda run: _place(estimates[run].mean, lower)
@@ -113,6 +114,18 @@ def judge(
         pairs,
         limits,
     )
+
+
+def _without_limits_of_groups(
+    found: Estimate, table: SeedItemTable, within: tuple[float, float]
+) -> Estimate:
+    """Take the limits from scores of few seeds in two groups, whose answers are not known."""
+    if run_tables.has_items(table) or found.seeds >= few_seeds.MANY_SEEDS:
+        return found
+    groups = few_seeds.groups_of_scores(table.seed_values(), within)
+    if groups is None:
+        return found
+    return replace(found, low=None, high=None, groups=groups, reason=str(groups))
 
 
 def _place(mean: float | None, lower: bool) -> float:
