@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from peftcore.analysis.comparability import Comparable
-from peftcore.analysis.inference import SeedItemTable
 from peftcore.runs.spec import RunSpec
+
+if TYPE_CHECKING:
+    from peftcore.analysis.inference import SeedItemTable  # loads scipy, which names do not need
 
 
 def flat_settings(spec: RunSpec) -> dict[str, Any]:
@@ -67,6 +69,8 @@ def mean_table(tables: Sequence[SeedItemTable]) -> SeedItemTable:
 
     Each run counts once, whatever it scores; what the mean varies by is seeds and items.
     """
+    from peftcore.analysis.inference import SeedItemTable
+
     first = tables[0]
     seeds = [s for s in first.seeds if all(s in table.seeds for table in tables)]
     known = [set(table.items) for table in tables]

@@ -47,7 +47,7 @@ SCORES = """## Scores
 
 Mean over seeds, with a 95 % interval for other seeds and other examples of the task (two-way,
 `peftcore/analysis/inference.py`). Guessing is right in half of the cases. Seconds are those of
-training on one core, without answering.
+training and answering on a core that had other work.
 """
 TRIES = """## Learning rates that were tried
 
