@@ -177,6 +177,8 @@ def test_a_toy_result_reads_as_it_did():
     stages = results.completed_stages(folder, recipe, (0,))
     assert {stage.name: vars(result) for stage, result in stages} == then["stages"]
     rows = [plain(row.to_json()) for row in results.result_rows(folder, recipe, (0,))]
+    for row in rows:  # told since: whether seeds fall into two groups
+        row["exact_match"].pop("groups")
     assert rows == then["rows"]
     for _, result in stages:
         assert sum(t[0].numel() for t in results.load_weights(folder, result.key).values()) > 0

@@ -74,7 +74,8 @@ def test_attention_equals_the_librarys_own(name, windowed):
     batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES, with_targets=False)
     seen = batch.attention_mask.bool()
     ours, theirs = base.model(**inputs(base, batch))[0], library_output(base, batch)
-    torch.testing.assert_close(ours[seen], theirs[seen], rtol=1e-6, atol=1e-5)
+    # Processors add up in different orders: 1.2e-5 was seen, in mT5.
+    torch.testing.assert_close(ours[seen], theirs[seen], rtol=1e-6, atol=3e-5)
 
 
 @pytest.mark.parametrize("name", SUPPORTED)

@@ -2,11 +2,13 @@
 
 import json
 
+import pandas as pd
 import pytest
+from support.runs import write_adapter
 
 from peftcore.labs.images import compute, demo_runs, results_store
 from peftcore.models import base_model
-from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
+from peftcore.runs.ship import SHIPPED_FILES
 
 
 @pytest.fixture
@@ -16,9 +18,11 @@ def made(monkeypatch):
 
     def work(run):
         done.append(f"{run.spec.task}/{run.spec.method}")
-        for name in (*SHIPPED_FILES, ADAPTER_FILE):
-            if name not in ("spec.json", "status.json"):
+        for name in SHIPPED_FILES:
+            if name.endswith((".json", ".jsonl")) and name not in ("spec.json", "status.json"):
                 (run.folder / name).write_text("{}")
+        run.write_answers(pd.DataFrame({"seed": [0]}))
+        write_adapter(run)
         run.write_status(state="done")
 
     def measured(kind):
