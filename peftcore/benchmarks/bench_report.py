@@ -205,6 +205,17 @@ SECTIONS = (
         },
     ),
     Section(
+        "compare",
+        "Compare under size",
+        "The Compare page in Chromium with made-up runs: milliseconds until nothing on the page "
+        "changes any more.",
+        {
+            "action": text_column("action"),
+            "median ms": number_column("median_ms", ".0f"),
+            "slowest ms": number_column("slowest_ms", ".0f"),
+        },
+    ),
+    Section(
         "rating",
         "Many raters at once",
         "Threads on one book, as in the app's server; or with --browsers real browsers, on the "

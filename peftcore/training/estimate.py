@@ -20,7 +20,7 @@ from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.system import thread_pool
-from peftcore.training import batch_budget, evaluation, planning
+from peftcore.training import batch_budget, evaluation, forgetting, planning
 from peftcore.training.planning import Estimate
 from peftcore.training.trainer import Trainer, step_examples
 
@@ -60,6 +60,7 @@ def estimate_cost(
         "training": trial.training_seconds(trainer),
         "validation": evaluations * trial.validation_seconds(trainer),
         "answering": trial.answering_seconds(trainer),
+        "forgetting": forgetting.estimate_seconds(spec, trainer.adapted, clock),
         "saving": evaluations * 4 * state_bytes / WRITTEN_BYTES_PER_SECOND,
     }
     return Estimate(

@@ -11,6 +11,7 @@ import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,14 @@ from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
+from peftcore.models.batching import TokenizedExample
 from peftcore.runs.forgetting import Forgetting
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files
 from peftcore.training import general_text, planning, text_likelihood
 from peftcore.training.general_text import GeneralText
 
+TRIED_ROWS = 4  # of the texts, by which the time of all is estimated
 DIGITS = 5  # of a loss that is kept
 
 
@@ -72,16 +75,48 @@ def measure(
     )
 
 
+def estimate_seconds(spec: RunSpec, adapted: AdaptedModel, clock: Callable[[], float]) -> float:
+    """Estimate how long `measure` will take, from the pass over a few texts; 0 where none is read.
+
+    adapted: a trial of the run's model, perhaps with fewer seeds.
+    """
+    base = adapted.base
+    if reason_without(base):
+        return 0.0
+    text, room = general_text.choose_general_text(base.name), planning.prompt_length(spec, base)
+    rows = _rows(base, text, room)
+    lengths = [len(row.input_ids) + len(row.target_ids) for row in rows]
+    few = rows[:TRIED_ROWS]
+    began = clock()
+    text_likelihood.measure(adapted, few)
+    each = (clock() - began) / sum(lengths[:TRIED_ROWS]) / adapted.seeds
+    is_known = _base_file(base, text, room).is_file()
+    return each * sum(lengths) * (spec.population.seeds + (not is_known))
+
+
+def _rows(base: BaseModel, text: GeneralText, room: int) -> list[TokenizedExample]:
+    """Tokenise the texts, then both sentences of each pair."""
+    rows = [text_likelihood.text_row(base, each, room) for each in text.texts]
+    for right, wrong in zip(text.pairs.right, text.pairs.wrong, strict=True):
+        rows += text_likelihood.pair_rows(base, right, wrong, room)
+    return rows
+
+
+def _base_file(base: BaseModel, text: GeneralText, room: int) -> Path:
+    """Return where the workspace keeps what a base makes of the text."""
+    folder = paths.workspace_folder() / "forgetting" / "bases"
+    return folder / f"{base.fingerprint}-{text.digest()}-{room}.json"
+
+
 def _base_losses(
     base: BaseModel, text: GeneralText, room: int, stop: Callable[[], bool]
 ) -> TextLosses:
     """Return what the base makes of the text, from the workspace if it was measured before."""
-    folder = paths.workspace_folder() / "forgetting" / "bases"
-    file = folder / f"{base.fingerprint}-{text.digest()}-{room}.json"
+    file = _base_file(base, text, room)
     if stored := atomic_files.read_json(file):
         return TextLosses(*(np.array([stored[name]], float) for name in ("loss", "right")))
     found = _losses(unadapted_model(base), text, room, stop)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     values = {"loss": found.loss[0].tolist(), "right": found.right[0].tolist()}
     atomic_files.replace_file(file, json.dumps(values).encode())
     return found
@@ -96,11 +131,8 @@ def _losses(
         if stop():
             raise InterruptedError
 
-    base, n = adapted.base, len(text.texts)
-    rows = [text_likelihood.text_row(base, each, room) for each in text.texts]
-    for right, wrong in zip(text.pairs.right, text.pairs.wrong, strict=True):
-        rows += text_likelihood.pair_rows(base, right, wrong, room)
-    found = text_likelihood.measure(adapted, rows, tell)
+    n = len(text.texts)
+    found = text_likelihood.measure(adapted, _rows(adapted.base, text, room), tell)
     means = found.sums / found.tokens
     values = (means if text.pairs.per_token else found.sums)[:, n:]
     of_right, of_wrong = values[:, ::2], values[:, 1::2]  # (s, m)

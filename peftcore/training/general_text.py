@@ -13,11 +13,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from peftcore import paths
+from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.data import sources
 from peftcore.errors import BadInput
 from peftcore.models import catalog
@@ -27,6 +28,7 @@ TEXT_SOURCE = "glue_qnli"
 TEXT_TITLE = "Wikipedia (QNLI, test)"
 PASSAGES, SENTENCES = 64, 32  # texts that forgetting is measured on; a sentence is twice as long
 PAIRS = 64
+FEW_SENTENCES, FEW_PAIRS = 12, 24  # on large bases, whose runs are short and whose passes long
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,8 @@ def choose_general_text(base: str) -> GeneralText:
     """Choose what a base knew before: some 900 words of text, and 64 to 67 pairs.
 
     Embedded bases know Miniworld; others get sentences that people wrote and BLiMP, or Miniworld
-    for whatever the data directory lacks, since every machine has it.
+    for whatever the data directory lacks, since every machine has it. Large bases get a part of
+    it, spread over paradigms, so that measuring takes less time than a short run.
     """
     embedded = catalog.base_folders().get(base, Path()).parent == paths.ASSETS / "models"
     minimal = None if embedded else blimp_pairs(1)  # 67 paradigms
@@ -66,7 +69,24 @@ def choose_general_text(base: str) -> GeneralText:
         title, texts = "Miniworld, clauses left out of pretraining", _miniworld_passages()
     else:
         title, texts = TEXT_TITLE, load_texts(SENTENCES)
-    return GeneralText(title, texts, minimal or _miniworld_pairs())
+    text = GeneralText(title, texts, minimal or _miniworld_pairs())
+    return _a_part(text) if _is_large(base) else text
+
+
+def _is_large(base: str) -> bool:
+    """Return whether a base of this machine is large; one in memory alone is not."""
+    folder = catalog.base_folders().get(base)
+    return folder is not None and catalog.stored_parameter_count(folder) >= LARGE_BASE
+
+
+def _a_part(text: GeneralText) -> GeneralText:
+    """Return the first sentences, and pairs spread over the list."""
+    pairs = text.pairs
+    taken = [n * len(pairs.right) // FEW_PAIRS for n in range(FEW_PAIRS)]
+    few = replace(
+        pairs, right=[pairs.right[n] for n in taken], wrong=[pairs.wrong[n] for n in taken]
+    )
+    return GeneralText(text.title, text.texts[:FEW_SENTENCES], few)
 
 
 def _miniworld_passages() -> list[str]:
