@@ -28,6 +28,7 @@ from peftcore.analysis import comparability, comparison, judgement
 from peftcore.analysis.inference import Population
 from peftcore.analysis.judgement import Judgement
 from peftcore.data.task import Task
+from peftcore.metrics import scores
 from peftcore.rating import HumanScore
 from peftcore.runs.store import Run, RunStore
 
@@ -79,10 +80,7 @@ class Comparison:
     @property
     def chance_levels(self) -> dict[str, float]:
         """The score of guessing, for metrics where it is known."""
-        labels = self.task.labels if self.task else ()
-        if self.metric == "accuracy" and labels:
-            return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
-        return {"Guessing": 0.0} if self.metric == "matthews" else {}
+        return scores.chance_levels(self.metric, self.task.labels if self.task else ())
 
     @property
     def file_stem(self) -> str:

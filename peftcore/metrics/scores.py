@@ -129,6 +129,16 @@ def metric_range(metric: str) -> tuple[float, float]:
     return info.minimum, math.inf if info.passes_maximum else info.maximum
 
 
+def chance_levels(metric: str, labels: Sequence[str]) -> dict[str, float]:
+    """Return what guessing scores, in words → value; empty for metrics where it is not known.
+
+    labels: of the task; none for tasks with other answers.
+    """
+    if metric == "accuracy" and labels:
+        return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
+    return {"Guessing": 0.0} if metric == "matthews" else {}
+
+
 def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:
     """Return the share of answers with the gold label; an unreadable answer is wrong."""
     return fmean(_labels_right(answers, gold))

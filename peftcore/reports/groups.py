@@ -22,6 +22,7 @@ from peftcore.analysis.judgement import Judgement
 from peftcore.analysis.verdicts import VERDICT_COLUMNS
 from peftcore.data.task import Task
 from peftcore.errors import BadInput, unknown_name
+from peftcore.metrics.scores import chance_levels
 from peftcore.reports.run_styles import styles_by_run, task_title
 from peftcore.reports.styles import RunStyle
 from peftcore.runs.spec import RunSpec
@@ -197,10 +198,7 @@ class RunGroup:
 
     def chance_levels(self) -> dict[str, float]:
         """Return the score of guessing, where it is known for the group's metric."""
-        labels = self.task.labels if self.task else ()
-        if self.metric == "accuracy" and labels:
-            return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
-        return {"Guessing": 0.0} if self.metric == "matthews" else {}
+        return chance_levels(self.metric, self.task.labels if self.task else ())
 
     def seed_table(self, metric: str) -> pd.DataFrame:
         """Return every seed's value: columns run, seed, value."""

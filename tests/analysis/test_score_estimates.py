@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from peftcore.analysis.score_estimates import score_estimates
+from peftcore.runs.spec import Members, RunSpec
 
 
 class Scored:
@@ -21,11 +22,14 @@ class Scored:
         self._answers = pd.DataFrame(rows)
         own = self._answers.groupby("seed")["correct"].mean().tolist()
         self._scores = {"accuracy": accuracy or own, "nbert": [0.5, 0.6, 0.7]}
+        self.spec = RunSpec(
+            base="tiny-t5", task="miniworld_nli", method="lora", population=Members(seeds=3)
+        )
 
     def scores(self):
         return self._scores
 
-    def answers(self):
+    def answers(self, columns=()):
         return self._answers
 
 
@@ -43,5 +47,5 @@ def test_stored_scores_count_where_answers_disagree():
 
 def test_these_examples_read_no_answers():
     run = Scored()
-    run.answers = lambda: pytest.fail("answers were read")
+    run.answers = lambda *_: pytest.fail("answers were read")
     assert score_estimates(run, "these examples")["accuracy"].population == "these examples"
