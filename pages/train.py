@@ -10,7 +10,7 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import Evaluation, Members, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import learning_rate
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 DEFAULT_METHODS = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
 
@@ -120,7 +120,7 @@ if not form_specs.specs:
 specs = list(form_specs.specs.values())
 
 
-def known_costs() -> list[Estimate | BadInput | None]:
+def known_costs() -> list[CostEstimate | BadInput | None]:
     return (
         cache.cost_estimator().estimates_so_far(specs)
         if cache.counts_costs()

@@ -10,7 +10,7 @@ from app.compare.selection import Comparison
 from app.figures.compare import find_measure, value_format
 from app.ui import url_state
 from app.ui.widgets import download, escape_markdown
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 
 FIRST_METRICS = 3  # shown before the reader chooses
 BEST, WITH_BEST, EQUAL_BEST = "▲", "?", "="
@@ -57,7 +57,7 @@ def _column(metric: str) -> str:
     return f"{info.title} ↓" if info.better == "lower" else info.title
 
 
-def _cell(found: Judgement, run: str) -> str:
+def _cell(found: JudgedRuns, run: str) -> str:
     """Return a run's mean with its interval and mark."""
     each, form = found.estimates.get(run), value_format(found.metric)
     if each is None or each.mean is None:
@@ -68,7 +68,7 @@ def _cell(found: Judgement, run: str) -> str:
     return f"{words} ({each.low:{form}} to {each.high:{form}})"
 
 
-def mark(found: Judgement, run: str) -> str:
+def mark(found: JudgedRuns, run: str) -> str:
     """Return how a run stands to the best of a metric."""
     best = next(iter(found.tables))
     if len(found.tables) < 2:

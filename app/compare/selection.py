@@ -26,7 +26,7 @@ from app.ui.widgets import escape_markdown
 from peftcore import paths, rating
 from peftcore.analysis import comparability, comparison, judgement
 from peftcore.analysis.inference import Population
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 from peftcore.data.task import Task
 from peftcore.metrics import scores
 from peftcore.rating import HumanScore
@@ -50,7 +50,7 @@ class Comparison:
     table: pd.DataFrame  # one row per run and seed
 
     @cached_property
-    def judgement(self) -> Judgement:
+    def judgement(self) -> JudgedRuns:
         """Estimates of all runs that have the metric, and verdicts on their pairs."""
         return tables.judge(self.runs, self.metric, self.margin, self.population)
 

@@ -16,7 +16,7 @@ from app.ui.run_styles import setting_name, setting_value
 from app.ui.widgets import download, escape_markdown
 from peftcore.analysis import judgement, settings_table
 from peftcore.analysis.comparison import summarize_runs
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 
 
 def show_settings(chosen: Comparison) -> None:
@@ -93,7 +93,7 @@ def show_groups(chosen: Comparison) -> None:
     )
 
 
-def _judge_groups(chosen: Comparison, groups: dict[Any, list[str]]) -> Judgement:
+def _judge_groups(chosen: Comparison, groups: dict[Any, list[str]]) -> JudgedRuns:
     """Judge groups of runs as if each were one run."""
     tables = {}
     for value, runs in groups.items():

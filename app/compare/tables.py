@@ -17,7 +17,7 @@ from peftcore.analysis import draws, flips, fronts, judgement, run_tables, slice
 from peftcore.analysis.flips import Flips
 from peftcore.analysis.forgetting import forgetting_table
 from peftcore.analysis.inference import Population, SeedItemTable
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 from peftcore.analysis.resampling import Array
 from peftcore.data.task import Task
 from peftcore.runs.forgetting import Forgetting
@@ -65,7 +65,7 @@ def known_metrics(runs: Sequence[Run]) -> list[str]:
 
 
 @st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)
-def judge(runs: list[Run], metric: str, margin: float, population: Population) -> Judgement:
+def judge(runs: list[Run], metric: str, margin: float, population: Population) -> JudgedRuns:
     """Judge runs by a metric; those without a score of it are left out."""
     tables = {run.id: seed_item_table(run, metric) for run in runs}
     scored = {run: table for run, table in tables.items() if table is not None}

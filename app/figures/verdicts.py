@@ -15,7 +15,7 @@ from app.figures.compare import find_measure
 from app.figures.rows import empty_chart, label_rows, two_line_name
 from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis import judgement
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 
 AHEAD_COLOUR, BEHIND_COLOUR = "#2166AC", "#B2182B"  # of signed values, as on the Atoms page
 SIGNS = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
@@ -32,7 +32,7 @@ MOST_NUMBERS = 6  # runs up to which cells have room for the difference
 LEGEND = "▲ ahead · ▼ behind · = equal within the margin · ? cannot tell"
 
 
-def verdict_matrix(judged: Judgement, styles: Mapping[str, RunStyle]) -> go.Figure:
+def verdict_matrix(judged: JudgedRuns, styles: Mapping[str, RunStyle]) -> go.Figure:
     """Every run against every other: row against column, best run first."""
     runs = list(judged.tables)
     shade: list[list[float | None]] = []
@@ -93,7 +93,7 @@ def _short_cell_text(cell: Mapping[str, Any] | None, metric: str, runs: int) -> 
 
 
 def _cell_hover(
-    cell: Mapping[str, Any] | None, judged: Judgement, styles: Mapping[str, RunStyle]
+    cell: Mapping[str, Any] | None, judged: JudgedRuns, styles: Mapping[str, RunStyle]
 ) -> str:
     """Return a pair in words, with p and the numbers of seeds and items."""
     if cell is None:
@@ -103,7 +103,7 @@ def _cell_hover(
     return "<br>".join(map(plotly_text, [words, *_test_in_words(cell, judged)]))
 
 
-def _test_in_words(cell: Mapping[str, Any], judged: Judgement) -> list[str]:
+def _test_in_words(cell: Mapping[str, Any], judged: JudgedRuns) -> list[str]:
     """Return p after Holm's correction and what it rests on; nothing where there is no test."""
     if pd.isna(cell["holm"]):
         return []
@@ -111,7 +111,7 @@ def _test_in_words(cell: Mapping[str, Any], judged: Judgement) -> list[str]:
     return [f"p {cell['holm']:.2g} after Holm's correction, {cell['seeds']} seeds{items}"]
 
 
-def verdict_matrix_alt(judged: Judgement, styles: Mapping[str, RunStyle]) -> str:
+def verdict_matrix_alt(judged: JudgedRuns, styles: Mapping[str, RunStyle]) -> str:
     """Every pair in words, best run first."""
     names = {run: style.name for run, style in styles.items()}
     parts = [
@@ -121,7 +121,7 @@ def verdict_matrix_alt(judged: Judgement, styles: Mapping[str, RunStyle]) -> str
     return f"Verdicts on {len(parts)} pairs of runs. {'; '.join(parts) or 'No pair'}."
 
 
-def verdict_table(judged: Judgement, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
+def verdict_table(judged: JudgedRuns, styles: Mapping[str, RunStyle]) -> pd.DataFrame:
     """Return one row per pair, better run first, with differences in points."""
     scale = judgement.points_scale(judged.metric)
     rows = []
@@ -146,14 +146,14 @@ def verdict_table(judged: Judgement, styles: Mapping[str, RunStyle]) -> pd.DataF
     return pd.DataFrame(rows)
 
 
-def differences_to(judged: Judgement, reference: str) -> list[dict[str, Any]]:
+def differences_to(judged: JudgedRuns, reference: str) -> list[dict[str, Any]]:
     """Return the verdict on every other run against one, best run first."""
     return [judged.between(run, reference) for run in judged.tables if run != reference]
 
 
 def difference_forest(
     rows: Sequence[Mapping[str, Any]],
-    judged: Judgement,
+    judged: JudgedRuns,
     styles: Mapping[str, RunStyle],
 ) -> go.Figure:
     """Each run's difference to one run with its 95 % interval, and the margin as a band."""
@@ -195,7 +195,7 @@ def difference_forest(
 
 
 def difference_forest_alt(
-    rows: Sequence[Mapping[str, Any]], judged: Judgement, styles: Mapping[str, RunStyle]
+    rows: Sequence[Mapping[str, Any]], judged: JudgedRuns, styles: Mapping[str, RunStyle]
 ) -> str:
     """The differences to one run in words."""
     names = {run: style.name for run, style in styles.items()}

@@ -200,39 +200,7 @@ def show_metrics(project_results: ProjectResults) -> None:
         st.info(escape_markdown(as_sentence(str(error))))
         return
     correlations = rating_results.metric_correlations(table)
-    rows = [
-        IntervalRow(
-            per_item.TITLES[name],
-            each.spearman,
-            each.low,
-            each.high,
-            _pearson_note(each),
-            NEUTRAL_STYLE,
-        )
-        for name, each in correlations.items()
-    ]
-    ceiling = rating_results.rater_ceiling(project_results)
-    rows.insert(
-        0,
-        IntervalRow(
-            "One rater, with the mean of the others",
-            ceiling.spearman,
-            ceiling.low,
-            ceiling.high,
-            f"n = {ceiling.n} verdicts" + rating_results.reason_suffix(ceiling.reason),
-            NEUTRAL_STYLE,
-        ),
-    )
-    title = f"Correlation with the human score, 95 % intervals, {len(table)} items"
-    chart(
-        ratings.interval_chart(
-            rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)
-        ),
-        key="ratings.correlations",
-        name=f"{project_results.file_stem}-correlations",
-        alt=ratings.interval_chart_alt(rows, title),
-        table=pd.DataFrame([{"metric": name} | vars(each) for name, each in correlations.items()]),
-    )
+    _show_correlations(project_results, correlations, len(table))
     for name, each in correlations.items():
         if each.reason:
             st.caption(escape_markdown(f"{per_item.TITLES[name]}: {each.reason}."))
@@ -260,6 +228,45 @@ def show_metrics(project_results: ProjectResults) -> None:
         "metric can hope for."
     )
     _show_assisted(project_results, metric, with_models)
+
+
+def _show_correlations(
+    project_results: ProjectResults, correlations: dict[str, preference.Correlation], items: int
+) -> None:
+    """Show how closely each metric follows people, and how closely one rater does."""
+    rows = [
+        IntervalRow(
+            per_item.TITLES[name],
+            each.spearman,
+            each.low,
+            each.high,
+            _pearson_note(each),
+            NEUTRAL_STYLE,
+        )
+        for name, each in correlations.items()
+    ]
+    ceiling = rating_results.rater_ceiling(project_results)
+    rows.insert(
+        0,
+        IntervalRow(
+            "One rater, with the mean of the others",
+            ceiling.spearman,
+            ceiling.low,
+            ceiling.high,
+            f"n = {ceiling.n} verdicts" + rating_results.reason_suffix(ceiling.reason),
+            NEUTRAL_STYLE,
+        ),
+    )
+    title = f"Correlation with the human score, 95 % intervals, {items} items"
+    chart(
+        ratings.interval_chart(
+            rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)
+        ),
+        key="ratings.correlations",
+        name=f"{project_results.file_stem}-correlations",
+        alt=ratings.interval_chart_alt(rows, title),
+        table=pd.DataFrame([{"metric": name} | vars(each) for name, each in correlations.items()]),
+    )
 
 
 def _show_assisted(project_results: ProjectResults, metric: str, with_models: bool) -> None:

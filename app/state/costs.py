@@ -21,12 +21,12 @@ from peftcore.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
-    from peftcore.training.planning import Estimate
+    from peftcore.training.planning import CostEstimate
 
 MAX_KEPT = 256
 WANTED_SECONDS = 10.0  # after the last question of a page, which asks every two seconds
 
-EstimateSpec = Callable[[RunSpec, Callable[[], bool]], "Estimate"]
+EstimateSpec = Callable[[RunSpec, Callable[[], bool]], "CostEstimate"]
 
 
 class CostEstimator:
@@ -36,12 +36,14 @@ class CostEstimator:
         """Take what estimates a spec for as long as it is wanted; by default the process does."""
         self._estimate = estimate_spec or estimate_process().estimate
         # A future without a result was dropped before it was counted.
-        self._futures_by_spec: OrderedDict[str, Future[Estimate | BadInput | None]] = OrderedDict()
+        self._futures_by_spec: OrderedDict[str, Future[CostEstimate | BadInput | None]] = (
+            OrderedDict()
+        )
         self._asked: dict[str, float] = {}  # when a page last asked for a spec
         self._lock = threading.Lock()
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="costs")
 
-    def estimates_so_far(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput | None]:
+    def estimates_so_far(self, specs: Sequence[RunSpec]) -> list[CostEstimate | BadInput | None]:
         """Return each spec's cost, why it cannot run, or None while it is being counted."""
         futures = self._futures(specs)
         return [
@@ -49,7 +51,7 @@ class CostEstimator:
             for future in futures
         ]
 
-    def wait_for_estimates(self, specs: Sequence[RunSpec]) -> list[Estimate | BadInput]:
+    def wait_for_estimates(self, specs: Sequence[RunSpec]) -> list[CostEstimate | BadInput]:
         """The same, however long it takes; another page may have put ours off meanwhile."""
         while True:
             try:
@@ -61,8 +63,8 @@ class CostEstimator:
                 return known
 
     def _result(
-        self, future: Future[Estimate | BadInput | None], specs: Sequence[RunSpec]
-    ) -> Estimate | BadInput | None:
+        self, future: Future[CostEstimate | BadInput | None], specs: Sequence[RunSpec]
+    ) -> CostEstimate | BadInput | None:
         """Wait for one estimate, going on to want all of them."""
         while True:
             try:
@@ -76,7 +78,7 @@ class CostEstimator:
     def _is_wanted(self, spec_id: str) -> bool:
         return time.monotonic() - self._asked.get(spec_id, 0.0) <= WANTED_SECONDS
 
-    def _futures(self, specs: Sequence[RunSpec]) -> list[Future[Estimate | BadInput | None]]:
+    def _futures(self, specs: Sequence[RunSpec]) -> list[Future[CostEstimate | BadInput | None]]:
         """Return the pending estimate of each spec, beginning new ones."""
         with self._lock:
             self._note_asked(specs)
@@ -89,14 +91,14 @@ class CostEstimator:
                 self._asked.pop(key, None)
             return wanted
 
-    def _future(self, spec: RunSpec) -> Future[Estimate | BadInput | None]:
+    def _future(self, spec: RunSpec) -> Future[CostEstimate | BadInput | None]:
         known = self._futures_by_spec.get(spec.id)
         if known is None or (known.done() and not known.cancelled() and known.result() is None):
             self._futures_by_spec[spec.id] = self._pool.submit(self._estimate_or_error, spec)
         self._futures_by_spec.move_to_end(spec.id)
         return self._futures_by_spec[spec.id]
 
-    def _estimate_or_error(self, spec: RunSpec) -> Estimate | BadInput | None:
+    def _estimate_or_error(self, spec: RunSpec) -> CostEstimate | BadInput | None:
         """Estimate a cost, or return why the run cannot work; None if nobody waits any more."""
         if not self._is_wanted(spec.id):
             return None

@@ -19,7 +19,7 @@ from peftcore.training import planning, presets
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
-    from peftcore.training.planning import Estimate
+    from peftcore.training.planning import CostEstimate
 
 
 LONG_SECONDS = 20 * 60  # of all runs, from which the page says what to cut
@@ -101,7 +101,7 @@ def group_problems(problems: Mapping[str, str]) -> dict[str, list[str]]:
 
 
 def costs_table(
-    specs: Mapping[str, RunSpec], costs: Sequence[Estimate | BadInput | None]
+    specs: Mapping[str, RunSpec], costs: Sequence[CostEstimate | BadInput | None]
 ) -> pd.DataFrame:
     """Return the cost of each method in words; those still being counted say so."""
     return pd.DataFrame(
@@ -118,7 +118,7 @@ def learning_rate_text(spec: RunSpec) -> str:
     return "the method's own" if learning_rate is None else f"{learning_rate:g}"
 
 
-def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, str]:
+def _cost_cells(spec: RunSpec, cost: CostEstimate | BadInput | None) -> dict[str, str]:
     """Return the cells of one method in the table of costs."""
     names = ("Trainable parameters", "Share of the base", "Time", "Memory")
     if cost is None:
@@ -135,7 +135,7 @@ def _cost_cells(spec: RunSpec, cost: Estimate | BadInput | None) -> dict[str, st
     return {"Learning rate": learning_rate_text(spec)} | dict(zip(names, values, strict=True))
 
 
-def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
+def total_time_text(costs: Sequence[CostEstimate | BadInput | None]) -> str:
     """Say in a sentence how long all take, one after the other; empty while unknown."""
     known = [cost for cost in costs if cost is not None and not isinstance(cost, BadInput)]
     seconds = [cost.seconds for cost in known if cost.seconds is not None]
@@ -146,7 +146,7 @@ def total_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
     return f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}{first}."
 
 
-def long_time_text(costs: Sequence[Estimate | BadInput | None]) -> str:
+def long_time_text(costs: Sequence[CostEstimate | BadInput | None]) -> str:
     """Say what to cut where all together take long; empty where they do not."""
     known = [cost for cost in costs if cost is not None and not isinstance(cost, BadInput)]
     seconds = sum(cost.seconds or 0.0 for cost in known)

@@ -28,7 +28,7 @@ from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
 if TYPE_CHECKING:
-    from peftcore.training.planning import Estimate
+    from peftcore.training.planning import CostEstimate
 
 VARY_NOTHING = "nothing"
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
@@ -209,7 +209,7 @@ def _show_cost(states: Sequence[CellState], processes: int) -> None:
     ]
     wanted = [specs[0] for specs in waiting_specs if specs]
 
-    def known_costs() -> dict[str, Estimate | BadInput | None]:
+    def known_costs() -> dict[str, CostEstimate | BadInput | None]:
         known = _cost_estimator().estimates_so_far(wanted) if cache.counts_costs() else []
         return dict(zip([spec.id for spec in wanted], known, strict=False))
 

@@ -28,7 +28,7 @@ WITHOUT_ITEMS = "has no parts by test example here, so its intervals are about t
 
 
 @dataclass(frozen=True)
-class Judgement:
+class JudgedRuns:
     """Runs of one metric, best first, with a verdict on every pair.
 
     margin: in points. verdicts: rows of `pair_verdicts`, second against first, in the metric's
@@ -76,7 +76,7 @@ def judge(
     metric: str,
     margin: float = DEFAULT_MARGIN,
     population: Population = "this task",
-) -> Judgement:
+) -> JudgedRuns:
     """Estimate every run and judge every pair; margin in points, Holm over all pairs.
 
     Where some table has no items, all intervals are about these examples. BadInput for a margin
@@ -105,7 +105,7 @@ def judge(
         within=difference_range(metric),
         lowest_first=lower,
     )
-    return Judgement(
+    return JudgedRuns(
         metric,
         population,
         margin,
@@ -135,7 +135,7 @@ def _place(mean: float | None, lower: bool) -> float:
     return mean if lower else -mean
 
 
-def with_estimates(summary: pd.DataFrame, judgement: Judgement) -> pd.DataFrame:
+def with_estimates(summary: pd.DataFrame, judgement: JudgedRuns) -> pd.DataFrame:
     """Replace the means and limits of `summarize_runs` by those of a judgement, best first.
 
     Adds seeds' and items' numbers (n, items) and reason, why a run has no limits.
@@ -234,7 +234,7 @@ def _size_in_words(row: Mapping[str, Any] | pd.Series, metric: str) -> str:
     return f"{words} ({abs(ends[0]) * scale:.1f} to {abs(ends[1]) * scale:.1f})"
 
 
-def count_in_words(judgement: Judgement) -> str:
+def count_in_words(judgement: JudgedRuns) -> str:
     """Return how many pairs differ, in a sentence; empty for less than two pairs."""
     pairs = judgement.verdicts
     if len(pairs) < 2:
@@ -249,7 +249,7 @@ def count_in_words(judgement: Judgement) -> str:
     return f"{words}; in {open_pairs} these data cannot tell." if open_pairs else f"{words}."
 
 
-def headline(judgement: Judgement, names: Mapping[str, str]) -> str:
+def headline(judgement: JudgedRuns, names: Mapping[str, str]) -> str:
     """Return which run is best, by how much and how sure, in one or two sentences."""
     scored = [run for run, each in judgement.estimates.items() if each.mean is not None]
     if not scored:
@@ -276,7 +276,7 @@ def headline(judgement: Judgement, names: Mapping[str, str]) -> str:
     )
 
 
-def _limits_in_words(judgement: Judgement, run: str) -> str:
+def _limits_in_words(judgement: JudgedRuns, run: str) -> str:
     """Return a run's interval in words, or why it has none."""
     found, form = judgement.estimates[run], value_format(judgement.metric)
     if found.low is None or found.high is None:

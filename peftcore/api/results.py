@@ -12,7 +12,7 @@ import pandas as pd
 from peftcore import tasks
 from peftcore.analysis import comparability, comparison, judgement, run_tables
 from peftcore.analysis.inference import POPULATIONS, Population
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics.scores import metric_range
@@ -120,7 +120,7 @@ class RunComparison:
     """Runs side by side, best mean first, with a verdict on every pair."""
 
     runs: pd.DataFrame  # run, base, task, method, mean, low, high, n, trainable, seconds, items …
-    judgement: Judgement
+    judgement: JudgedRuns
     tries: dict[str, int]  # run → learning rates tried for its method, as far as runs are kept
     caveats: list[str]  # allowed differences a reader should know
 

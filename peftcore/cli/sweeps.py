@@ -29,7 +29,7 @@ from peftcore.sweeps.spec import EngineChoice, Sweep, SweepJob
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.training import planning
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 sweep = typer.Typer(cls=DefaultGroup)
 app.add_typer(
@@ -114,7 +114,7 @@ def preview_sweep(
     request, device = sweep_spec.read(file), resources.torch_device()
     trainer = ShardTrainer(device)
 
-    def cost(spec: RunSpec) -> Estimate | BadInput:
+    def cost(spec: RunSpec) -> CostEstimate | BadInput:
         from peftcore.training.estimate import estimate_cost  # brings torch
 
         try:

@@ -31,7 +31,7 @@ from peftcore.models.cache import BaseModelCache
 from peftcore.runs.spec import RunSpec
 from peftcore.system import malloc, processes
 from peftcore.training import planning
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 IDLE_SECONDS = 60.0  # without a request, after which the base is let go
 END_SECONDS = 900.0  # without a request, after which the process ends
@@ -55,12 +55,12 @@ class EstimateProcess:
         self._lines: queue.Queue[str] = queue.Queue()
         self._environment: dict[str, str] = {}
 
-    def estimate(self, spec: RunSpec, wanted: Callable[[], bool] = lambda: True) -> Estimate:
+    def estimate(self, spec: RunSpec, wanted: Callable[[], bool] = lambda: True) -> CostEstimate:
         """Estimate a run; BadInput if it cannot work, NotWanted once nobody waits any more."""
         with self._lock:
             answer = self._ask(json.dumps({"spec": spec.model_dump(mode="json")}), wanted)
         if "estimate" in answer:
-            return Estimate(**answer["estimate"])
+            return CostEstimate(**answer["estimate"])
         raise BadInput(answer["problem"])
 
     def start(self) -> None:
@@ -169,7 +169,7 @@ class EstimateServer:
                 "fewer seeds or a smaller batch need less"
             }
 
-    def _estimate(self, spec: RunSpec) -> Estimate:
+    def _estimate(self, spec: RunSpec) -> CostEstimate:
         from peftcore.training import estimate  # brings torch
 
         began = time.perf_counter()

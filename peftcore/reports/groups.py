@@ -18,7 +18,7 @@ import pandas as pd
 from peftcore import tasks
 from peftcore.analysis import comparability, judgement, run_tables
 from peftcore.analysis.inference import Population, SeedItemTable
-from peftcore.analysis.judgement import Judgement
+from peftcore.analysis.judgement import JudgedRuns
 from peftcore.analysis.verdicts import VERDICT_COLUMNS
 from peftcore.data.task import Task
 from peftcore.errors import BadInput, unknown_name
@@ -140,7 +140,7 @@ class RunGroup:
         """Return run id → table seeds × items of a metric; of a metric without items seeds × 1."""
         return self.judgement(metric).tables
 
-    def judgement(self, metric: str) -> Judgement:
+    def judgement(self, metric: str) -> JudgedRuns:
         """Estimate every run by a metric and judge every pair; done once for each metric."""
         if metric not in self._judgements:
             margin = self.options.margin if metric == self.metric else None
@@ -153,7 +153,7 @@ class RunGroup:
         return self._judgements[metric]
 
     @cached_property
-    def _judgements(self) -> dict[str, Judgement]:
+    def _judgements(self) -> dict[str, JudgedRuns]:
         return {}
 
     def _table(self, run: Run, metric: str) -> SeedItemTable:

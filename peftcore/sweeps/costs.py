@@ -10,7 +10,7 @@ from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.spec import spec_label
 from peftcore.sweeps.status import CellState
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class SweepPreview:
 
 def preview_cost(
     states: Sequence[CellState],
-    estimate: Callable[[RunSpec], Estimate | BadInput | None],
+    estimate: Callable[[RunSpec], CostEstimate | BadInput | None],
     processes: int,
 ) -> SweepPreview:
     """Estimate the work left from a trial of one shard of each cell."""

@@ -21,7 +21,7 @@ from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.system import thread_pool
 from peftcore.training import batch_budget, evaluation, forgetting, planning
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 from peftcore.training.trainer import Trainer, step_examples
 
 Clock = Callable[[], float]  # seconds
@@ -40,7 +40,7 @@ LOGIT_COPIES = 4  # logits, in single precision, their softmax, and the gradient
 
 def estimate_cost(
     spec: RunSpec, base: BaseModel, clock: Clock = time.perf_counter, load_seconds: float = 0.0
-) -> Estimate:
+) -> CostEstimate:
     """Estimate a run: parameters exactly, time from trials on this machine, memory by counting.
 
     load_seconds is what loading the base took, which a worker that has not loaded it will need.
@@ -63,7 +63,7 @@ def estimate_cost(
         "forgetting": forgetting.estimate_seconds(spec, trainer.adapted, clock),
         "saving": evaluations * 4 * state_bytes / WRITTEN_BYTES_PER_SECOND,
     }
-    return Estimate(
+    return CostEstimate(
         trainable,
         total,
         100 * trainable / total,

@@ -31,7 +31,7 @@ SIMPLEX_FIELDS = {  # part of a spec → fields that decide nothing where there 
 
 
 @dataclass(frozen=True)
-class Estimate:
+class CostEstimate:
     """The expected cost of a run."""
 
     trainable: int  # by one seed, all its vertices and its head

@@ -9,7 +9,7 @@ from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.jobs.estimate_process import EstimateProcess, EstimateServer
 from peftcore.runs.store import RunStore
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def estimate_here(process, spec, wanted=None):
     answer = EstimateServer().answer(json.dumps({"spec": spec.model_dump(mode="json")}))
     if "problem" in answer:
         raise BadInput(answer["problem"])
-    return Estimate(**answer["estimate"])
+    return CostEstimate(**answer["estimate"])
 
 
 @pytest.fixture

@@ -11,21 +11,21 @@ from app.state.costs import CostEstimator
 from peftcore.errors import BadInput
 from peftcore.jobs.estimate_process import NotWanted
 from peftcore.runs.spec import RunSpec
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 
 def spec(shots: int) -> RunSpec:
     return RunSpec.make({"base": "b", "task": "t", "method": "m", "training": {"shots": shots}})
 
 
-def cost(seconds: float) -> Estimate:
-    return Estimate(10, 1000, 1.0, seconds, 2_000_000, "a guess")
+def cost(seconds: float) -> CostEstimate:
+    return CostEstimate(10, 1000, 1.0, seconds, 2_000_000, "a guess")
 
 
 def test_nothing_is_known_until_it_has_been_counted():
     go = threading.Event()
 
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         go.wait(10)
         return cost(asked.training.shots)
 
@@ -39,7 +39,7 @@ def test_nothing_is_known_until_it_has_been_counted():
 def test_each_spec_is_counted_once():
     seen = []
 
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         seen.append(asked.id)
         return cost(1)
 
@@ -50,7 +50,7 @@ def test_each_spec_is_counted_once():
 
 
 def test_a_run_that_cannot_work_has_the_reason_instead():
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         raise BadInput("the prompt is longer than the window")
 
     (found,) = CostEstimator(count).wait_for_estimates([spec(1)])
@@ -61,7 +61,7 @@ def test_a_run_that_cannot_work_has_the_reason_instead():
 def test_specs_nobody_asks_for_any_more_are_not_counted():
     go, seen = threading.Event(), []
 
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         go.wait(10)
         seen.append(asked.training.shots)
         return cost(1)
@@ -79,7 +79,7 @@ def test_what_is_under_way_is_dropped_when_nobody_asks_and_counted_when_somebody
     monkeypatch.setattr(costs_module, "WANTED_SECONDS", 0.2)
     begun, dropped = [], threading.Event()
 
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         begun.append(asked.id)
         if len(begun) > 1:
             return cost(1)
@@ -98,7 +98,7 @@ def test_what_is_under_way_is_dropped_when_nobody_asks_and_counted_when_somebody
 def test_one_who_waits_goes_on_wanting(monkeypatch):
     monkeypatch.setattr(costs_module, "WANTED_SECONDS", 0.2)
 
-    def count(asked: RunSpec, wanted: Callable[[], bool]) -> Estimate:
+    def count(asked: RunSpec, wanted: Callable[[], bool]) -> CostEstimate:
         time.sleep(0.6)
         assert wanted()
         return cost(2)

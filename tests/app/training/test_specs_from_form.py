@@ -14,7 +14,7 @@ from peftcore.adapters.base import METHODS
 from peftcore.cli import options
 from peftcore.errors import BadInput
 from peftcore.training import planning, presets
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 
 @pytest.fixture(autouse=True)
@@ -95,7 +95,7 @@ def test_a_base_that_is_gone_is_a_problem_of_each_method():
 def test_costs_are_told_in_words():
     spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
     specs = {"lora": spec, "spt": spec, "prompt_tuning": spec}
-    found = [Estimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
+    found = [CostEstimate(2048, 100_000, 2.048, 75.0, 1_500_000, "trial"), None, BadInput("no")]
     table = specs_from_form.costs_table(specs, found)
     assert list(table["Trainable parameters"]) == ["2,048", "counting…", "cannot run"]
     assert table["Time"][0] == "1 min 15 s"
@@ -118,12 +118,12 @@ def test_a_command_for_a_large_base_says_what_differs_from_its_usual_size(monkey
 
 def test_what_takes_long_is_said_with_what_makes_it_shorter():
     parts = {"training": 1000.0, "validation": 3000.0, "answering": 100.0, "saving": 0.0}
-    slow = Estimate(1, 1, 1.0, 4100.0, 0, "trial", parts, 12.0)
+    slow = CostEstimate(1, 1, 1.0, 4100.0, 0, "trial", parts, 12.0)
     text = specs_from_form.long_time_text([slow, None])
     assert "1 h 8 min" in text
     assert "Validation takes 50 min" in text
     assert "answering" not in text
-    quick = Estimate(1, 1, 1.0, 60.0, 0, "trial", parts)
+    quick = CostEstimate(1, 1, 1.0, 60.0, 0, "trial", parts)
     assert specs_from_form.long_time_text([quick, BadInput("no")]) == ""
     assert specs_from_form.total_time_text([slow]).endswith(
         "from trial, and up to 12 s before the first."

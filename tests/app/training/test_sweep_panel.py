@@ -12,7 +12,7 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.spec import Sweep, SweepJob
-from peftcore.training.planning import Estimate
+from peftcore.training.planning import CostEstimate
 
 
 @pytest.fixture(autouse=True)
@@ -41,7 +41,7 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     app.number_input(key="train.seeds").set_value(6)
     app.number_input(key="sweep.chunk").set_value(3).run()
     assert "**12 runs** of 6 seeds, 0 of them done; 24 parts to train." in words(app)
-    cost = lambda specs: [Estimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
+    cost = lambda specs: [CostEstimate(1, 1, 1.0, 10.0, 0, "") for _ in specs]
     monkeypatch.setattr("app.state.cache.counts_costs", lambda: True)
     monkeypatch.setattr(sweep_panel._cost_estimator(), "estimates_so_far", cost)
     app.number_input(key="sweep.processes").set_value(2).run()
