@@ -98,7 +98,7 @@ def round_between(low: float, high: float) -> float:
     for digits in range(-math.floor(math.log10(high - low)) - 1, 17):
         rounded = round(middle, digits)
         if low < rounded < high:
-            return rounded
+            return rounded + 0.0  # -0.0 becomes 0.0
     return middle
 
 

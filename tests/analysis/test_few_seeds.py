@@ -96,3 +96,7 @@ def test_groups_are_seen_as_often_as_the_readme_says(seeds, apart, seen):
     samples = rng.normal(size=failing.shape) - apart * failing
     found = [few_seeds.find_groups(sample) is not None for sample in samples]
     assert np.mean(found) == pytest.approx(seen, abs=0.03)
+
+
+def test_a_threshold_of_zero_has_no_sign():
+    assert f"{few_seeds.round_between(-0.3, 0.2):g}" == "0"
