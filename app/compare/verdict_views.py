@@ -15,7 +15,7 @@ from peftcore.analysis import draws, judgement
 
 
 def show_headline(chosen: Comparison) -> None:
-    """The result in one sentence, with how many pairs can be told apart."""
+    """The result in one sentence, with how many pairs differ."""
     judged = chosen.judgement
     names = {run: f"**{escape_markdown(name)}**" for run, name in chosen.names.items()}
     sentence = judgement.headline(judged, names)

@@ -55,8 +55,10 @@ def pareto_chart(
         showlegend=True,
     )
     for nth, row in rows.sort_values("x").reset_index(drop=True).iterrows():
-        trace = _point(row, across, up, styles[row["run"]])
-        figure.add_trace(trace.update(textposition=TEXT_PLACES[nth % len(TEXT_PLACES)]))
+        place = TEXT_PLACES[nth % len(TEXT_PLACES)]
+        if row["x"] == rows["x"].max():  # beside the axis' end a word would be cut
+            place = place.replace("right", "left")
+        figure.add_trace(_point(row, across, up, styles[row["run"]]).update(textposition=place))
     figure.update_xaxes(title_text=_axis_title(across))
     figure.update_yaxes(title_text=_axis_title(up))
     for values, axis, update in (

@@ -21,6 +21,7 @@ import pandas as pd
 
 from peftcore.analysis import few_seeds
 from peftcore.analysis.comparability import caveats as caveats
+from peftcore.analysis.verdicts import holm
 from peftcore.metrics.scores import metric_range
 
 MAX_EXACT_SEEDS = 16  # up to this many every sign pattern is counted
@@ -153,12 +154,6 @@ def paired_difference(
     return PairedDifference(*found, estimate.reason)
 
 
-def run_difference(table: pd.DataFrame, metric: str, first: str, second: str) -> Interval:
-    """Return the interval of second − first for two runs' metric, paired by seed."""
-    seeds = table.pivot(index="seed", columns="run", values=metric)
-    return interval(seeds[first] - seeds[second], difference_range(metric))
-
-
 def difference_range(metric: str) -> tuple[float, float]:
     """Return the smallest and largest difference that two values of a metric can have."""
     smallest, largest = metric_range(metric)
@@ -189,24 +184,13 @@ def differences_from_reference(table: pd.DataFrame, metric: str, reference: str)
             row = {"run": run, "difference": gap.mean, "low": gap.low, "high": gap.high}
             rows.append(row | {"p": gap.p, "smallest_p": gap.smallest_p, "n": gap.n})
     frame = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])
-    frame.insert(5, "holm", holm_correction(frame["p"].tolist()))
+    frame.insert(5, "holm", holm(frame["p"].tolist()))
     return frame.astype({name: float for name in frame.columns if name not in ("run", "n")})
 
 
 def seeds_for_significance(level: float, comparisons: int = 1) -> int:
     """Return the fewest seeds that can reach this level after Holm's correction."""
     return 1 + math.ceil(math.log2(comparisons / level))
-
-
-def holm_correction(ps: Sequence[float | None]) -> list[float | None]:
-    """Correct p values after Holm, in the given order; missing ones stay missing."""
-    known = [p for p in ps if p is not None and not math.isnan(p)]
-    if not known:
-        return [None] * len(ps)
-    from statsmodels.stats.multitest import multipletests  # takes a second to import
-
-    corrected = iter(multipletests(known, method="holm")[1])
-    return [None if p is None or math.isnan(p) else float(next(corrected)) for p in ps]
 
 
 def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:

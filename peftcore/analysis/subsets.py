@@ -14,11 +14,11 @@ import pandas as pd
 
 from peftcore.analysis.comparison import (
     Interval,
-    holm_correction,
     interval,
     paired_difference,
 )
 from peftcore.analysis.inference import Estimate
+from peftcore.analysis.verdicts import holm
 
 SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "reason", "trainable"]
 PAIR_COLUMNS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
@@ -65,7 +65,7 @@ def subset_differences(table: pd.DataFrame, metric: str) -> pd.DataFrame:
         limits = (gap.mean, gap.low, gap.high, gap.p, None)
         rows.append((first, second, *limits, gap.smallest_p, gap.n))
     frame = pd.DataFrame(rows, columns=PAIR_COLUMNS)
-    frame["holm"] = holm_correction(frame["p"].tolist())
+    frame["holm"] = holm(frame["p"].tolist())
     return frame.astype(dict.fromkeys(PAIR_COLUMNS[2:-1], float))
 
 

@@ -29,7 +29,7 @@ README = paths.ROOT / "README.md"
 MEASURED = paths.ASSETS / "measured.csv"
 SWEEPS_README = paths.ROOT / "peftcore" / "sweeps" / "README.md"
 VERDICTS = ("ahead", "behind", "equal", "cannot tell")
-STUDY_PAIRS = (  # study, arm, arm that it is held against
+STUDY_PAIRS = (  # study, arm, arm that it is compared with
     ("shots", "Scaled prompt tuning", "Prompt tuning"),
     ("encoder", "Prefix subspace, stochastic validation", "Prefix tuning"),
     (
@@ -114,7 +114,7 @@ def verdict_sentences(runs: Sequence[Run], metric: str, name: Naming) -> str:
     for verdict, words in (
         ("behind", "{first} is ahead of {others}"),
         ("equal", "{first} and {others} are equal"),
-        ("cannot tell", "{first} and {others} cannot be told apart"),
+        ("cannot tell", "no verdict on {first} against {others}: these data cannot tell"),
     ):
         rows = frame[frame["verdict"] == verdict]
         for run, others in rows.groupby("first", sort=False)["second"]:
@@ -230,7 +230,7 @@ def study_block(rows: Sequence[ExperimentRow]) -> str:
 
 
 def study_verdict_lines(rows: Sequence[ExperimentRow]) -> Iterator[str]:
-    """Yield a sentence for each pair of arms that a study holds against each other."""
+    """Yield a sentence for each pair of arms that a study compares."""
     for study, arm, against in STUDY_PAIRS:
         judged = study_verdicts(rows, study, arm, against)
         if judged.empty:

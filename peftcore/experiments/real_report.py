@@ -62,8 +62,8 @@ elsewhere). Every head of every layer is in `{file}`; the Attention page shows t
 """
 THEOREM = """What a prefix cannot do (arXiv:2310.19698), checked in all {layers} layers in single
 precision, each alone: the largest change of the renormalised attention among the content, and the
-largest distance from the theory's scaled output plus bias. LoRA changes queries and is held against
-it.
+largest distance from the theory's scaled output plus bias. LoRA, which changes queries, stands
+beside it.
 """
 LICENCES = """## Licences
 

@@ -40,7 +40,7 @@ from peftcore.reports.text import (
 WIDTH = 680.0
 EDGE = 16.0  # free pixels left and right
 ROW = 64.0  # pixels of a run's row: its name, its interval, its seeds
-MAX_POINTS = 200  # points of a curve; more cannot be told apart on this width
+MAX_POINTS = 200  # points of a curve; more cannot be seen on this width
 LOG_FROM = 8  # from this ratio of the largest loss to the smallest on, the scale is logarithmic
 LOSSES = {"dev_loss": "Validation loss", "train_loss": "Training loss"}
 

@@ -133,7 +133,7 @@ def _judgement_text(grouped: GroupedRuns) -> str:
         margins = dict.fromkeys(f"{group.judgement(group.metric).margin:g}" for group in pairs)
         parts.append(
             "Differences are paired by seed and item. A run is ahead or behind where the "
-            f"difference is told from zero at {LEVEL:g}, equal where two one-sided tests "
+            f"difference is significant at {LEVEL:g}, equal where two one-sided tests "
             f"(Schuirmann 1987) tell it from the margin of {list_words(list(margins))} points "
             "(hundredths of the measure's largest value) on both sides; else the data cannot "
             "tell. Holm's correction (1979) counts all pairs of a table, for both kinds of tests."
