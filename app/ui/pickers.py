@@ -172,10 +172,10 @@ def pick_in_url(
 
     What was chosen for another subject, and this one does not have, leaves the address again.
     """
+    if len(options) > MAX_SIDE_BY_SIDE:
+        return pick_from_list(label, options, key, option_text, first=first, help=help)
     on_change = sync_choice(label, options, key, option_text, first=first)
     common: dict[str, Any] = {"format_func": option_text, "key": key, "help": help}
-    if len(options) > MAX_SIDE_BY_SIDE:
-        return st.selectbox(label, options, on_change=on_change, **common)
     return st.segmented_control(label, options, required=True, on_change=on_change, **common)
 
 
