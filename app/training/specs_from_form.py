@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from peftcore.training.planning import CostEstimate
 
 
+LONGER = 1.5  # times as long as expected, from which runaway answers are worth a word
 LONG_SECONDS = 20 * 60  # of all runs, from which the page says what to cut
 CUTS = {  # part of an estimate → what makes it shorter
     "training": "fewer steps, a smaller batch or fewer seeds",
@@ -125,14 +126,23 @@ def _cost_cells(spec: RunSpec, cost: CostEstimate | BadInput | None) -> dict[str
         return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "counting…")
     if isinstance(cost, BadInput):
         return {"Learning rate": learning_rate_text(spec)} | dict.fromkeys(names, "cannot run")
-    time = "not known" if cost.seconds is None else widgets.format_duration(cost.seconds)
     values = (
         f"{cost.trainable:,}",
         f"{cost.percent:.2g} %",
-        time,
+        _time_cell(cost),
         widgets.format_bytes(cost.memory_bytes),
     )
     return {"Learning rate": learning_rate_text(spec)} | dict(zip(names, values, strict=True))
+
+
+def _time_cell(cost: CostEstimate) -> str:
+    """Return the time a run takes, with that of runaway answers where they would matter."""
+    if cost.seconds is None:
+        return "not known"
+    expected, longest = cost.seconds, cost.longest_seconds or 0.0
+    if longest < LONGER * expected:
+        return widgets.format_duration(expected)
+    return f"{widgets.format_duration(expected)} to {widgets.format_duration(longest)}"
 
 
 def total_time_text(costs: Sequence[CostEstimate | BadInput | None]) -> str:
@@ -143,7 +153,13 @@ def total_time_text(costs: Sequence[CostEstimate | BadInput | None]) -> str:
         return ""
     start = max(cost.start_seconds for cost in known)
     first = f", and up to {widgets.format_duration(start)} before the first" if start >= 1 else ""
-    return f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}{first}."
+    longest = sum(cost.longest_seconds or cost.seconds or 0.0 for cost in known)
+    most = ""
+    if longest >= LONGER * sum(seconds):
+        most = f", and {widgets.format_duration(longest)} if answers run to their limit"
+    return (
+        f"About {widgets.format_duration(sum(seconds))} in all, from {known[0].basis}{most}{first}."
+    )
 
 
 def long_time_text(costs: Sequence[CostEstimate | BadInput | None]) -> str:

@@ -58,7 +58,7 @@ def estimate(
     def lines() -> Iterator[str]:
         """Yield the lines of the table."""
         heads = ["case", "estimate s", "run s", "ratio", "estimate MiB", "peak MiB", "ratio"]
-        heads += ["estimating s"]
+        heads += ["at most s", "ratio", "estimating s"]
         yield f"{base}, {task}: {SMALL['steps']} steps of {SMALL['batch']}, {ANSWERS} answers"
         yield from printing.format_table(heads, [tuple(row.values()) for row in rows])
 
@@ -110,4 +110,6 @@ def compare_with_run(spec: RunSpec) -> dict[str, float]:
     memory = found.memory_bytes / 2**20
     numbers: dict[str, Any] = {"estimate": estimated, "run": took, "ratio": estimated / took}
     numbers |= {"estimate_mib": memory, "peak_mib": peak, "memory_ratio": memory / peak}
+    longest = (found.longest_seconds or 0.0) + found.start_seconds
+    numbers |= {"longest": longest, "longest_ratio": longest / took}
     return {key: round(value, 3) for key, value in numbers.items()} | {"estimating": estimating}

@@ -42,6 +42,7 @@ class CostEstimate:
     basis: str  # what the time was estimated from, in words
     parts: dict[str, float] = field(default_factory=dict)  # seconds of each part of the run
     start_seconds: float = 0.0  # before the first step: what a worker that is not warm loads
+    longest_seconds: float | None = None  # as `seconds`, where every answer runs to its limit
 
 
 def build_spec(

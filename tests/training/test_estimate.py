@@ -46,7 +46,7 @@ def clock(monkeypatch):
     )
     monkeypatch.setattr(evaluation, "answer_rows", answer_rows)
     monkeypatch.setattr(estimate._Trial, "tokens", lambda self, rows: len(rows))
-    monkeypatch.setattr(estimate._Trial, "_new_tokens", lambda self, rows: 5)
+    monkeypatch.setattr(estimate._Trial, "_new_tokens", lambda self, rows: 4)
     monkeypatch.setenv("PEFTCORE_THREADS", "1")
     return clock
 
@@ -58,8 +58,9 @@ def check_parts(found, passes_over_dev=1):
     assert found.parts["training"] == pytest.approx(SEEDS * STEPS * BATCH * ROW)
     assert found.parts["validation"] == pytest.approx(3 * SEEDS * DEV * READ * passes_over_dev)
     rows = SEEDS * ANSWERS
-    assert found.parts["answering"] == pytest.approx(rows * (READ + 4 * WRITE))
+    assert found.parts["answering"] == pytest.approx(rows * (READ + 3 * WRITE))
     assert found.seconds == pytest.approx(sum(found.parts.values()))
+    assert found.longest_seconds == pytest.approx(found.seconds + rows * WRITE)  # the fifth token
 
 
 def test_every_part_of_a_run_is_counted_up_from_its_trial(own, clock):

@@ -105,6 +105,15 @@ def test_costs_are_told_in_words():
     assert specs_from_form.total_time_text(found[:1]) == "About 1 min 15 s in all, from trial."
 
 
+def test_the_time_of_runaway_answers_is_said_where_it_is_much_longer():
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
+    made = [CostEstimate(1, 1, 1.0, 60.0, 0, "trial", longest_seconds=s) for s in (89.0, 120.0)]
+    table = specs_from_form.costs_table({"lora": spec, "spt": spec}, made)
+    assert list(table["Time"]) == ["1 min", "1 min to 2 min"]
+    assert "limit" not in specs_from_form.total_time_text(made[:1])
+    assert "and 2 min if answers run to their limit" in specs_from_form.total_time_text(made[1:])
+
+
 def test_a_command_for_a_large_base_says_what_differs_from_its_usual_size(monkeypatch):
     monkeypatch.setattr(presets, "LARGE_BASE", 1)
     size = presets.find_preset(presets.USUAL, 10)
