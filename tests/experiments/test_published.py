@@ -6,7 +6,6 @@ import pytest
 
 from peftcore.analysis.inference import Estimate
 from peftcore.experiments import published, studies
-from peftcore.system.markdown_blocks import replace_block
 
 ROWS = studies.read(published.MEASURED)
 
@@ -42,12 +41,3 @@ def test_a_study_is_judged_cell_by_cell():
 def test_an_estimate_without_limits_says_why():
     none = Estimate(0.5, None, None, None, None, 1, 9, "this task", reason="one seed")
     assert published.estimate_text(none, ".2f") == "0.50 (one seed)"
-
-
-def test_a_block_is_replaced_and_must_be_there_once():
-    text = "a\n<!-- x: make -->\nold\n<!-- end -->\nb\n"
-    assert replace_block(text, "x", "new") == "a\n<!-- x: make -->\n\nnew\n\n<!-- end -->\nb\n"
-    with pytest.raises(ValueError, match="0 blocks"):
-        replace_block(text, "y", "new")
-    with pytest.raises(ValueError, match="no end"):
-        replace_block(text.replace("<!-- end -->", ""), "x", "new")
