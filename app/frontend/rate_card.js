@@ -406,7 +406,8 @@ class Card {
   judging() {
     const { data } = this;
     const { screen } = data;
-    const own = make("p", { class: "own" }, `Your answer: ${this.title(screen.answer)}.`);
+    const before = screen.answered_before ? ", as you said before of the same text" : "";
+    const own = make("p", { class: "own" }, `Your answer: ${this.title(screen.answer)}${before}.`);
     if (screen.right_answer && plain(screen.right_answer) !== plain(screen.answer))
       own.textContent += ` The data say: ${this.title(screen.right_answer)}.`;
     const texts = make("div", { class: "texts" });

@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from peftcore.errors import BadInput
 from peftcore.rating.access import NotAllowed, RatingUser, require_active, require_rater
 from peftcore.rating.rater_view import Screen, read_screen
-from peftcore.rating.schema import ITEMS, LEASES, PROJECTS, RATERS
+from peftcore.rating.schema import ANSWERS, ITEMS, LEASES, PROJECTS, RATERS, REPEATED_KEY
 from peftcore.rating.store import RatingStore, require_row
 
 
@@ -131,8 +131,26 @@ def next_item(store: RatingStore, user: RatingUser) -> Screen | None:
                     expires=expires,
                 )
             )
+            if queue.kind_by_item[item] == "rating":
+                _repeat_answer(connection, user, item, lease, queue.now)
     # Outside the write: reading must not make other raters wait.
     return read_screen(store, user, lease)
+
+
+def _repeat_answer(
+    connection: sa.Connection, user: RatingUser, item: str, lease: str, now: float
+) -> None:
+    """Store the answer that the rater has given to the same example, if there is one.
+
+    Items of one example differ in the explanation only; asked again, people answer by heart.
+    """
+    found = connection.execute(ANSWER_TO_EXAMPLE, {"rater": user.rater, "item": item}).first()
+    if found is not None:
+        values = {"answer": found.answer, "correct": found.correct, "seconds": 0.0, "at": now}
+        key = f"{REPEATED_KEY}{lease}"
+        connection.execute(
+            sa.insert(ANSWERS).values(lease=lease, rater=user.rater, key=key, **values)
+        )
 
 
 def go_to_item(store: RatingStore, user: RatingUser, lease: str) -> Screen:
@@ -253,6 +271,16 @@ OWN_LEASES = (
     sa.select(LEASES.c.id, LEASES.c.item, LEASES.c.state, LEASES.c.expires)
     .where(LEASES.c.project == sa.bindparam("project"), LEASES.c.rater == sa.bindparam("rater"))
     .order_by(LEASES.c.position)
+)
+_SAME = ITEMS.alias("same")
+ANSWER_TO_EXAMPLE = (  # the rater's first to any item of an item's example
+    sa.select(ANSWERS.c.answer, ANSWERS.c.correct)
+    .join(LEASES, LEASES.c.id == ANSWERS.c.lease)
+    .join(ITEMS, ITEMS.c.id == LEASES.c.item)
+    .join(_SAME, sa.and_(_SAME.c.example == ITEMS.c.example, _SAME.c.project == ITEMS.c.project))
+    .where(ANSWERS.c.rater == sa.bindparam("rater"), _SAME.c.id == sa.bindparam("item"))
+    .order_by(ANSWERS.c.id)
+    .limit(1)
 )
 OTHER_LEASE_COUNTS = (
     sa.select(

@@ -16,7 +16,16 @@ from peftcore import tasks
 from peftcore.data.wording import Wording
 from peftcore.rating import item_sampling, scales
 from peftcore.rating.access import RatingUser, require_active, require_rater
-from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, PROJECTS, RATERS, RATINGS
+from peftcore.rating.schema import (
+    ANSWERS,
+    DRAFTS,
+    ITEMS,
+    LEASES,
+    PROJECTS,
+    RATERS,
+    RATINGS,
+    REPEATED_KEY,
+)
 from peftcore.rating.store import RatingStore, require_row
 
 
@@ -54,6 +63,7 @@ class Screen:
     options: tuple[str, ...]  # the answers there are; empty: any words
     label_titles: Mapping[str, str]  # how every label on the screen reads
     answer: str | None  # the rater's own; None: not given yet
+    answered_before: bool  # it was given to another explanation of the same example
     right_answer: str | None  # None until the rater has answered
     texts: tuple[ShownText, ...]  # empty until the rater has answered
     judgement: scales.Judgement | None  # the rater's current one
@@ -86,7 +96,7 @@ def _own_leases_query() -> sa.Select[Any]:
             *(ITEMS.c.kind, ITEMS.c.fields, ITEMS.c.options, ITEMS.c.texts, ITEMS.c.label),
             *(ITEMS.c.feedback, ANSWERS.c.answer, RATINGS.c.act, RATINGS.c.judgement),
             *(DRAFTS.c.content, DRAFTS.c.version, PROJECTS.c.settings, PROJECTS.c.task),
-            RATERS.c.active,
+            *(ANSWERS.c.key.label("answer_key"), RATERS.c.active),
         )
         .join(ITEMS, ITEMS.c.id == LEASES.c.item)
         .join(PROJECTS, PROJECTS.c.id == LEASES.c.project)
@@ -153,6 +163,7 @@ def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:
             if answered or label in row["options"]
         },
         answer=row["answer"],
+        answered_before=(row["answer_key"] or "").startswith(REPEATED_KEY),
         right_answer=row["label"] if answered else None,
         texts=texts,
         judgement=scales.Judgement.make(judged) if judged else None,

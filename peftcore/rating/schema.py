@@ -86,6 +86,7 @@ DRAFTS = sa.Table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("at", sa.Float, nullable=False),
 )
+REPEATED_KEY = "again "  # begins the key of an answer that was given to the same example before
 ANSWERS = sa.Table(
     "rating_answers",
     metadata,

@@ -177,3 +177,28 @@ def test_a_closed_project_hands_out_nothing(book):
 
 def test_the_order_of_a_rater_is_the_same_in_every_process():
     assert assignment.hash_uniform("r", "i") == pytest.approx(0.87368710, abs=1e-8)
+
+
+def test_the_own_answer_to_an_example_is_asked_once(book):
+    made = project(book, [item(n, run=run) for run in ("a" * 12, "b" * 12) for n in range(2)])
+    who = rater(book, made)
+    asked = {}
+    for _ in range(4):
+        shown = rating.next_item(book, who)
+        text = shown.fields[0][1]
+        if shown.answer is None:
+            assert not shown.answered_before
+            assert not shown.texts
+            asked[text] = shown.options[len(asked)]
+            rating.submit_answer(book, who, shown.lease, asked[text], f"answer {shown.lease}")
+        else:
+            assert shown.answered_before
+            assert shown.answer == asked[text]
+            assert shown.texts
+        rating.submit_rating(
+            book, who, shown.lease, rating.Judgement(verdict="yes"), f"rating {shown.lease}"
+        )
+    assert len(asked) == 2
+    assert rating.next_item(book, who) is None
+    other = rater(book, made, "Bob")
+    assert rating.next_item(book, other).answer is None
