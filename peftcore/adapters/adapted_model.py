@@ -328,6 +328,26 @@ class AdaptedModel:
         task = self._cross_entropy(batch, logits.float())
         return task + torch.stack(extra).sum(0) if with_costs and extra else task
 
+    @torch.no_grad()
+    def losses_and_hits(
+        self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the loss of each row (n,), and 1 where its label is right, else 0 (n,).
+
+        A base that writes is right where greedy search would write the label: each of its tokens is
+        the likeliest after those before. That takes no pass of its own.
+        """
+        logits = self._logits_and_costs(batch, coords, tensors)[0].float()
+        losses = self._cross_entropy(batch, logits)
+        if self.base.kind == "encoder":
+            assert batch.class_labels is not None, "a loss needs labels"
+            return losses, logits.argmax(-1).eq(batch.class_labels).float()
+        assert batch.targets is not None, "a loss needs targets"
+        assert batch.label_lengths is not None, "a batch with targets says how long labels are"
+        counted = batch.targets != IGNORE_INDEX
+        decides = counted & (counted.cumsum(1) <= batch.label_lengths[:, None])
+        return losses, ((logits.argmax(-1) == batch.targets) | ~decides).all(1).float()
+
     def _cross_entropy(self, batch: Batch, logits: Tensor) -> Tensor:
         """Return the cross-entropy (n,) of logits (n, labels) or (n, t, words)."""
         if self.base.kind == "encoder":

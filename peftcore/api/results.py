@@ -100,7 +100,9 @@ def evaluate(
     from peftcore.training.trainer import autocast_dtype
 
     spec, base = trained.run.spec, trained.base
-    task = tasks.find_task((data or spec.task) if isinstance(data, str) else task_from_rows(data))
+    task = tasks.task_of(spec)
+    if not isinstance(data, str) or data not in ("", spec.task):
+        task = tasks.find_task(data if isinstance(data, str) else task_from_rows(data))
     if base.kind == "encoder" and task.labels != tasks.find_task(spec.task).labels:
         raise BadInput(f"the head was trained for the labels of {spec.task}, not of {task.name}")
     options = Evaluation.make(spec.evaluation.model_dump() | {"split": split, "limit": limit})

@@ -21,7 +21,7 @@ from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.runs.store import Run, RunStore
 from peftcore.settings import Settings
 from peftcore.system.job_folder import run_recording_errors
-from peftcore.training import planning
+from peftcore.training import planning, presets
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -80,14 +80,15 @@ class Adaptation:
             {name: value for name, value in options.items() if name in kind.model_fields}
             for kind in (Training, Evaluation)
         )
+        size = presets.find_preset(presets.USUAL, self.base.parameter_count)
         return planning.build_spec(
             self.base,
             task,
             self.method,
             self.settings,
             self.population,
-            training,
-            evaluation,
+            size.section("training") | training,
+            size.section("evaluation") | evaluation,
             start,
         )
 

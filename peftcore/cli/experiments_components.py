@@ -20,6 +20,7 @@ from peftcore.labs.components.grid import (
     build_subset_grid,
     grid_job,
     start_grid_job,
+    subset_spec,
 )
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.local import LocalEngine, default_processes
@@ -57,9 +58,11 @@ class GridOptions:
 
     def build(self) -> RunGrid:
         """Find the runs of the grid; BadInput names what does not exist or fit."""
-        spec = options.SpecOptions(
-            self.base, self.task, "sparsefit", self.shots, self.seeds, self.steps, self.sets
-        ).build()
+        # The settings' own defaults, as on the page: grids ship that were trained with them.
+        sections = options.spec_sections(
+            "sparsefit", self.sets, shots=self.shots, seeds=self.seeds, steps=self.steps
+        )
+        spec = subset_spec(self.base, self.task, **sections)
         names = self.names.split(",") if self.names else SHIPPED_PRESETS
         return build_subset_grid(self.kind, spec, RunStore(), [name.strip() for name in names])
 

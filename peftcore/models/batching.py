@@ -8,12 +8,12 @@ and generation continues from the last column.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from peftcore.data.task import Example
+from peftcore.data.task import SEPARATOR, Example
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
 from peftcore.models.token_spans import sequence_numbers
@@ -33,6 +33,7 @@ class Batch:
     text_numbers: Tensor | None = None  # (n, t) 1 and 2 on the texts of a pair, else 0
     targets: Tensor | None = None  # (n, t')
     class_labels: Tensor | None = None  # (n,) label numbers, for encoders
+    label_lengths: Tensor | None = None  # (n,) tokens of the target that decide its label
     encoder_states: Tensor | None = None  # (n, t, d) where they are known beforehand
     # (n, t, d) or (n, t', d) that enter the first layer an adapter touches, where known
     lower_states: Tensor | None = None
@@ -62,6 +63,7 @@ class TokenizedExample:
     text_numbers: list[int]
     target_ids: list[int]
     label: int  # -1 without labels
+    label_length: int = 0  # tokens of the target by which its label is read; all of them if bare
 
 
 class ExampleBatcher:
@@ -121,22 +123,23 @@ class ExampleBatcher:
             f"prompt{', the rest to write' if decoder else ''})"
         )
 
-    def unwritable_labels(self) -> tuple[str, ...]:
+    def unwritable_labels(self, written: Sequence[str] | None = None) -> tuple[str, ...]:
         """List the labels that a base which writes cannot write: its vocabulary lacks a sign.
 
-        White space and case do not count, since tasks read answers without them.
+        White space and case do not count, since tasks read answers without them. `written` are
+        words in place of the labels.
         """
         if self.base.kind == "encoder":  # its head names them
             return ()
         tok = self.base.tokenizer
         squeeze = lambda text: "".join(text.lower().split())
-        written = {
+        read = {
             label: tok.decode(
                 tok(label, add_special_tokens=False)["input_ids"], skip_special_tokens=True
             )
-            for label in self.labels
+            for label in (self.labels if written is None else written)
         }
-        return tuple(label for label in self.labels if squeeze(written[label]) != squeeze(label))
+        return tuple(label for label, text in read.items() if squeeze(text) != squeeze(label))
 
     def _tokenize(self, example: Example) -> TokenizedExample:
         """Tokenise an example as its kind of base reads it."""
@@ -157,12 +160,27 @@ class ExampleBatcher:
         eos = [tok.eos_token_id]
         if kind == "encoder-decoder":
             ids = tok(example.source)["input_ids"]
-            target_ids = tok(example.target)["input_ids"]
-            return TokenizedExample(_with_eos(ids, eos), None, [], _with_eos(target_ids, eos), -1)
+            target_ids = _with_eos(tok(example.target)["input_ids"], eos)
+            length = self._label_length(example.target, target_ids)
+            return TokenizedExample(_with_eos(ids, eos), None, [], target_ids, -1, length)
         bos = [tok.bos_token_id] if tok.bos_token_id is not None else []
         source_ids = tok(example.source + JOINER, add_special_tokens=False)["input_ids"]
-        target_ids = tok(example.target, add_special_tokens=False)["input_ids"]
-        return TokenizedExample(bos + source_ids, None, [], target_ids + eos, -1)
+        target_ids = tok(example.target, add_special_tokens=False)["input_ids"] + eos
+        length = self._label_length(example.target, target_ids)
+        return TokenizedExample(bos + source_ids, None, [], target_ids, -1, length)
+
+    def _label_length(self, target: str, target_ids: list[int]) -> int:
+        """Count the tokens by which a label is read: up to and with the separator, if there is one.
+
+        Greedy search writes exactly these where each of them is the likeliest after those before.
+        """
+        head, separator, _ = target.partition(SEPARATOR)
+        if not separator:
+            return len(target_ids)
+        begin = f"{head}{separator.rstrip()}"
+        ids = self.base.tokenizer(begin, add_special_tokens=False)["input_ids"]
+        same = (one == other for one, other in zip(ids, target_ids, strict=False))
+        return next((n for n, equal in enumerate(same) if not equal), len(ids))
 
     def batch(self, examples: Sequence[Example], with_targets: bool = True) -> Batch:
         """Pad the examples to one batch (n, t) on the base's device, in their order."""
@@ -198,6 +216,9 @@ def pad_rows(base: BaseModel, rows: Sequence[TokenizedExample], with_targets: bo
             if with_targets
             else None,
         )
+    if with_targets and kind != "encoder":
+        lengths = torch.tensor([r.label_length for r in rows])
+        batch = replace(batch, label_lengths=lengths)
     return batch.to(base.device)
 
 

@@ -73,7 +73,14 @@ class Training(Settings):
         0,
         ge=0,
         le=1000,
-        description="Looks at dev without a better loss before a seed stops; 0: never",
+        description="Looks at dev without a better one before a seed stops; 0: never",
+    )
+    select: Literal["loss", "labels"] = Field(
+        "loss",
+        description="What chooses the step that is kept: the dev loss, as in runs of earlier "
+        "versions, or the share of dev labels that are right, the loss breaking ties; a task "
+        "without labels has the loss",
+        json_schema_extra={"advanced": True},
     )
     validation: Literal["stochastic", "deterministic"] = Field(
         "stochastic",
@@ -98,6 +105,12 @@ class Training(Settings):
         "split",
         description="What an encoder's head is standardised on: the training split's first 64 "
         "rows, as in runs of earlier versions, or the seed's own training examples, as in new ones",
+        json_schema_extra={"advanced": True},
+    )
+    label_words: dict[str, str] = Field(
+        default_factory=dict,
+        description="Words that are read and written in place of labels, label by label; a label "
+        "that is not named stands for itself",
         json_schema_extra={"advanced": True},
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(

@@ -24,12 +24,16 @@ ANSWER_LIMIT = 8  # examples answered by a run whose answers nobody reads
 
 @dataclass(frozen=True)
 class LearningRateTrial:
-    """The result of one rate: mean over seeds of the best dev loss, None without any."""
+    """The result of one rate: mean over seeds of the best dev loss, None without any.
+
+    Where runs keep the step with most dev labels right, their share at that step comes first.
+    """
 
     learning_rate: float
     dev_loss: float | None
     stopped: int  # seeds that diverged
     run: str
+    dev_score: float | None = None  # mean share of dev labels right, where that chose the step
 
 
 def parse_learning_rates(text: str) -> list[float]:
@@ -107,9 +111,11 @@ def finished_trials(runs: Iterable[Run]) -> list[LearningRateTrial]:
 
 
 def best_trial(trials: Sequence[LearningRateTrial]) -> LearningRateTrial | None:
-    """Return the lowest dev loss among the rates with the fewest diverged seeds."""
+    """Return the best on dev among the rates with the fewest diverged seeds."""
     with_loss = [outcome for outcome in trials if outcome.dev_loss is not None]
-    return min(with_loss, key=lambda o: (o.stopped, o.dev_loss), default=None)
+    return min(
+        with_loss, key=lambda o: (o.stopped, -(o.dev_score or 0.0), o.dev_loss), default=None
+    )
 
 
 def _trial_of_run(run: Run) -> LearningRateTrial:
@@ -121,4 +127,6 @@ def _trial_of_run(run: Run) -> LearningRateTrial:
         not (seed["stopped"] or EARLY_STOP_MESSAGE).startswith(EARLY_STOP_MESSAGE) for seed in seeds
     )
     dev_loss = sum(losses) / len(losses) if all_finite else None
-    return LearningRateTrial(_rate(run.spec), dev_loss, diverged, run.id)
+    scores = [seed["best_score"] for seed in seeds if seed.get("best_score") is not None]
+    score = sum(scores) / len(seeds) if scores else None
+    return LearningRateTrial(_rate(run.spec), dev_loss, diverged, run.id, score)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from peftcore.data.task import Task
     from peftcore.data.wording import Wording
+    from peftcore.runs.spec import RunSpec
 
 
 def find_task(name: str) -> Task:
@@ -21,6 +22,16 @@ def find_task(name: str) -> Task:
     if imported_task is None:
         raise unknown_name("task", name, task_names())
     return imported_task
+
+
+def task_of(spec: RunSpec) -> Task:
+    """Return the task of a spec, asked in the spec's words for its labels; BadInput if it is gone.
+
+    Whatever trains or reads answers takes this one; the plain task is the same in data and scores.
+    """
+    from peftcore.data.label_words import with_words
+
+    return with_words(find_task(spec.task), spec.training.label_words)
 
 
 def find_wording(name: str) -> Wording:

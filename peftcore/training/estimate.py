@@ -91,7 +91,7 @@ def count_memory(spec: RunSpec, base: BaseModel, batcher: ExampleBatcher, state_
     if torch.cuda.is_available() and base.device.type == "cuda":
         return torch.cuda.max_memory_allocated()
     t, structure = spec.training, base.structure
-    episode = tasks.find_task(spec.task).few_shot(t.shots, spec.population.first_seed, t.dev)
+    episode = tasks.task_of(spec).few_shot(t.shots, spec.population.first_seed, t.dev)
     lengths = [_token_counts(batcher, example) for example in episode.train]
     source, target = (max(each[k] for each in lengths) for k in (0, 1))
     seeds_in_pass = min(
@@ -122,7 +122,7 @@ class _Trial:
     def __init__(self, spec: RunSpec, base: BaseModel, clock: Clock) -> None:
         """Take the run, its base, and the clock that trials are timed with."""
         self.spec, self.base, self.clock = spec, base, clock
-        self.task = tasks.find_task(spec.task)
+        self.task = tasks.task_of(spec)
         self.extra_tokens = planning.prompt_length(spec, base)
         self.batcher = ExampleBatcher(base, self.task.labels, self.extra_tokens)
         self.passes = thread_pool.thread_count(base.device)  # side by side

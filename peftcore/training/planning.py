@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
+from peftcore.data.label_words import check_words
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
@@ -76,6 +77,9 @@ def build_spec(
             update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )
     training_settings = _with_standardisation(training_settings, kind)
+    training_settings = _with_words(training_settings, kind, task_definition)
+    if not task_definition.labels:
+        training_settings = _with_defaults(training_settings, "select")
     population_settings = _make_settings(Members, population)
     if population_settings.vertices == 1:
         population_settings = _with_defaults(population_settings, *SIMPLEX_FIELDS["population"])
@@ -159,6 +163,14 @@ def _with_standardisation(training: Training, kind: str) -> Training:
     return training.model_copy(update={"standardise": "draw"})
 
 
+def _with_words(training: Training, kind: str, task: Task) -> Training:
+    """Keep the words for labels that change anything: an encoder's head names labels itself."""
+    words = {} if kind == "encoder" else check_words(task.labels, training.label_words)
+    if words == training.label_words:
+        return training
+    return training.model_copy(update={"label_words": words})
+
+
 def _check_start_run(run_id: str, base: str) -> None:
     """Raise BadInput unless this run has an adapter for this base."""
     from peftcore.runs.store import RunStore
@@ -237,13 +249,15 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
     from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation
 
-    task, t = tasks.find_task(spec.task), spec.training
+    task, t = tasks.task_of(spec), spec.training
+    written = [t.label_words.get(label, label) for label in task.labels]
     batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))
-    if labels := batcher.unwritable_labels():
+    if labels := batcher.unwritable_labels(written):
         raise BadInput(
             f"{base.name} cannot write {'these labels' if len(labels) > 1 else 'the label'} of "
             f"{task.title}: {', '.join(map(repr, labels))}; its vocabulary lacks a sign of "
-            f"{'each' if len(labels) > 1 else 'it'}: rename what it lacks, or choose another base"
+            f"{'each' if len(labels) > 1 else 'it'}: give other words for them, or choose another "
+            "base"
         )
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
     answered = [

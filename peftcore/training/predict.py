@@ -36,7 +36,7 @@ def answer_texts(
     from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation
 
-    base, task = adapted.base, tasks.find_task(run.spec.task)
+    base, task = adapted.base, tasks.task_of(run.spec)
     seeds = run.spec.population.seeds
     if not 0 <= seed_index < seeds:
         raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")

@@ -1,8 +1,10 @@
-"""Sizes of a run that fit its base: how many examples, steps and answers, in three grades.
+"""What a run begins with: a size that fits its base, in three grades, and a recipe fair to methods.
 
 A preset is what a form or a command begins with, never what a stored spec means: a spec says every
-value itself. On a base of a few million numbers the usual size is that of the settings' own
-defaults; on a large one, where a step takes seconds on a processor, fewer steps show an effect.
+value itself, and the settings' own defaults stay those of the first version. The recipe is the same
+for every method: train until dev is flat, the steps being a limit, and keep the step with most dev
+labels right. On a large base, where a step takes seconds on a processor, fewer steps show an
+effect.
 """
 
 from __future__ import annotations
@@ -29,9 +31,14 @@ FIELDS = {  # what a preset sets → the part of a spec it belongs to
     "steps": "training",
     "batch": "training",
     "evaluate_every": "training",
+    "patience": "training",
+    "select": "training",
     "copies": "training",
     "limit": "evaluation",
 }
+
+
+RECIPE: dict[str, Any] = {"patience": 6, "select": "labels"}  # of every size
 
 
 @dataclass(frozen=True)
@@ -39,7 +46,7 @@ class Preset:
     """A size of a run: a value for each of FIELDS."""
 
     name: str
-    values: Mapping[str, int]
+    values: Mapping[str, Any]
 
     def section(self, name: str) -> dict[str, Any]:
         """Return the values that belong to a part of a spec, such as "training"."""
@@ -49,21 +56,21 @@ class Preset:
         """Say the size in words."""
         v = self.values
         return (
-            f"{v['seeds']} seeds, {v['shots']} training examples, {v['steps']} steps of "
+            f"{v['seeds']} seeds, {v['shots']} training examples, at most {v['steps']} steps of "
             f"{v['batch']}, {v['limit']} answers"
         )
 
 
 def _grade(name: str, **values: int) -> Preset:
-    """Make a preset: these values, and for the rest the settings' own defaults."""
+    """Make a preset: these values, the recipe, and for the rest the settings' own defaults."""
     own = {key: SECTIONS[part].model_fields[key].default for key, part in FIELDS.items()}
-    return Preset(name, own | values)
+    return Preset(name, own | RECIPE | values)
 
 
 _SMALL = (
     _grade("quick", seeds=2, shots=16, dev=16, steps=60, copies=4, limit=50),
-    _grade(USUAL),
-    _grade("thorough", seeds=8, shots=128, dev=96, steps=600, evaluate_every=50, limit=500),
+    _grade(USUAL, steps=1000),
+    _grade("thorough", seeds=8, shots=128, dev=96, steps=3000, evaluate_every=50, limit=500),
 )
 _LARGE = (
     _grade(

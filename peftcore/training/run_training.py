@@ -56,7 +56,7 @@ def execute_run(
         state="running", phase="training", of=spec.training.steps, message="Loading the base model"
     )
     base = base or load(spec.base, device)
-    task = tasks.find_task(spec.task)
+    task = tasks.task_of(spec)
     planning.check_spec(spec, base)
     trainer = _build_trainer(run, task, base)
     trainable, planned = trainer.adapted.trainable_count, trainer.seeds_per_pass
@@ -76,6 +76,7 @@ def execute_run(
         save_adapter(run, trainer.adapted, base)
         _answer_test_examples(run, task, trainer, report, should_stop)
         _measure_forgetting(run, trainer, should_stop)
+        _ask_untouched_base(run, base, should_stop)
     except (TrainingStopped, InterruptedError):
         save_adapter(run, trainer.adapted, base)
         run.append_log(f"Cancelled at step {trainer.step}")
@@ -142,6 +143,7 @@ def _write_end(
 def _seed_summaries(seeds: Sequence[SeedState]) -> list[dict[str, Any]]:
     return [
         {"seed": s.seed, "best_step": s.best_step, "best_dev": s.best_dev, "stopped": s.stopped}
+        | ({} if s.best_score is None else {"best_score": s.best_score})
         for s in seeds
     ]
 
@@ -163,6 +165,7 @@ def _write_progress(run: Run, progress: TrainingProgress) -> None:
             "seconds": progress.seconds,
         }
         | _stochastic_validation(progress, index)
+        | ({} if progress.scores is None else {"dev_score": progress.scores[index]})
         for index, (state, loss, dev) in enumerate(
             zip(progress.seeds, progress.losses, progress.dev, strict=True)
         )
@@ -315,6 +318,17 @@ def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) ->
     found = forgetting.measure(run.spec, trainer.adapted, stop)
     trainer.seconds += found.seconds
     run.write_forgetting(found)
+
+
+def _ask_untouched_base(run: Run, base: BaseModel, stop: Callable[[], bool]) -> None:
+    """Ask the base itself the run's questions, once for all runs that ask them."""
+    from peftcore.training import zero_shot
+
+    run.write_status(message="Asking the untouched base")
+    try:
+        zero_shot.measure_for_run(run.spec, base, tasks.find_task(run.spec.task), stop)
+    except BadInput as problem:  # a question too long for it is no fault of the run
+        run.append_log(f"The untouched base was not asked: {problem}")
 
 
 def answers_table(

@@ -36,6 +36,7 @@ from peftcore.runs.spec import RunSpec, Training
 from peftcore.system import thread_pool
 
 T = TypeVar("T")
+FLAT = 0.01  # share by which a dev loss has to fall to count as better for patience
 HEAD_LEARNING_RATE = 2e-2  # learning rate of a classification head, whatever the adapter's
 
 
@@ -46,7 +47,9 @@ class SeedState:
     seed: int
     best_step: int = 0
     best_dev: float = math.inf
-    looks: int = 0  # evaluations of dev since the best one
+    best_score: float | None = None  # share of dev labels right at the best step, if it counts
+    looks: int = 0  # evaluations of dev since one that was better
+    flat_from: float = math.inf  # dev loss at that one
     stopped: str | None = None  # why it trains no more
 
 
@@ -65,6 +68,15 @@ class TrainingProgress:
     seeds: list[SeedState]
     copies: list[list[float]] | None = None  # per seed, dev loss of each copy at random points
     centroid: list[float] | None = None  # per seed, dev loss of the centroid, beside the copies
+    scores: list[float] | None = None  # per seed, share of dev labels right, where that counts
+
+
+@dataclass(frozen=True)
+class DevMeasure:
+    """Dev loss and share of right dev labels of a seed; of a simplex the mean over its copies."""
+
+    loss: float
+    score: float  # share of labels right; of no meaning for tasks without labels
 
 
 class TrainingStopped(Exception):
@@ -152,6 +164,7 @@ class Trainer:
         self.cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last evaluation of dev
         self.centroid: list[float] | None = None
+        self.scores: list[float] | None = None
         self._learning_rates = self._base_learning_rates()
         self._views, self.optimiser = self._optimiser()
 
@@ -368,39 +381,53 @@ class Trainer:
         t = self.spec.training
         if not active:
             return dev_losses
-        centroid_losses = self.dev_losses(active, None)  # with one vertex, the adapter itself
-        selection_losses = centroid_losses
+        centroid = self._dev_measures(active, None)  # with one vertex, the adapter itself
+        chosen_by = centroid
         if self.adapted.vertices > 1 and t.validation == "stochastic":
-            copy_losses = [self.dev_losses(active, copy) for copy in range(t.copies)]
-            selection_losses = [sum(each) / t.copies for each in zip(*copy_losses, strict=True)]
+            copies = [self._dev_measures(active, copy) for copy in range(t.copies)]
+            chosen_by = [
+                DevMeasure(
+                    sum(each.loss for each in seed) / t.copies,
+                    sum(each.score for each in seed) / t.copies,
+                )
+                for seed in zip(*copies, strict=True)
+            ]
             self.copies = [[math.nan] * t.copies for _ in self.seeds]
             self.centroid = [math.nan] * len(self.seeds)
             for index, i in enumerate(active):
-                self.copies[i] = [copy[index] for copy in copy_losses]
-                self.centroid[i] = centroid_losses[index]
+                self.copies[i] = [copy[index].loss for copy in copies]
+                self.centroid[i] = centroid[index].loss
+        if t.select == "labels":
+            self.scores = [math.nan] * len(self.seeds)
         for index, i in enumerate(active):
-            dev_losses[i] = selection_losses[index]
-            self._update_best(i, dev_losses[i])
+            dev_losses[i] = chosen_by[index].loss
+            if self.scores is not None:
+                self.scores[i] = chosen_by[index].score
+            self._update_best(i, chosen_by[index])
         return dev_losses
 
     def dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
         """Return the dev loss of these seeds: at the centroid, or of a copy at random points."""
+        return [each.loss for each in self._dev_measures(seeds, copy)]
 
-        def all_groups() -> list[float]:
+    def _dev_measures(self, seeds: list[int], copy: int | None) -> list[DevMeasure]:
+        """Measure these seeds on dev: at the centroid, or on a copy at random points."""
+
+        def all_groups() -> list[DevMeasure]:
             """Compute group after group, side by side."""
-            group_losses = thread_pool.map_in_threads(
-                lambda group: self._group_dev_losses(group, copy),
+            groups = thread_pool.map_in_threads(
+                lambda group: self._group_dev_measures(group, copy),
                 list(self._groups(seeds)),
                 self.concurrent_passes,
             )
-            return [loss for group in group_losses for loss in group]
+            return [each for group in groups for each in group]
 
         return self._within_memory(all_groups)
 
-    def _group_dev_losses(self, seeds: list[int], copy: int | None) -> list[float]:
-        """Return the dev loss of each of these seeds, which share one pass."""
+    def _group_dev_measures(self, seeds: list[int], copy: int | None) -> list[DevMeasure]:
+        """Measure each of these seeds, which share one pass, on dev."""
         size = len(self.episodes[0].dev)
-        totals = [0.0] * len(seeds)
+        totals = [(0.0, 0.0)] * len(seeds)  # of losses and of right labels
         per = max(1, 2 * self.spec.training.batch)  # twice a training step: no graph is kept
         seed_numbers, tensors = [self.seeds[i].seed for i in seeds], self._tensors(seeds)
         coords = self.adapted.centroid(len(seeds))  # (s, 1, v)
@@ -409,24 +436,49 @@ class Trainer:
             if copy is not None:
                 salt = validation_salt(self.step, copy, at)
                 coords = random_points(seed_numbers, len(rows[0]), self.adapted.vertices, salt)
-            losses = self._losses(rows, coords, tensors)
+            found = self._losses_and_hits(rows, coords, tensors)
             # Weighted by rows: the last part of dev may be shorter.
-            totals = [a + b * len(rows[0]) for a, b in zip(totals, losses.tolist(), strict=True)]
-        return [total / size for total in totals]
+            n = len(rows[0])
+            totals = [
+                (a + loss * n, b + hit * n)
+                for (a, b), loss, hit in zip(totals, *found.tolist(), strict=True)
+            ]
+        return [DevMeasure(loss / size, hits / size) for loss, hits in totals]
 
-    def _update_best(self, i: int, dev: float) -> None:
-        """Keep a seed's values if its dev loss is the lowest so far, else maybe stop it."""
-        state, t = self.seeds[i], self.spec.training
-        if dev < state.best_dev:
-            state.best_dev, state.best_step, state.looks = dev, self.step, 0
+    def _losses_and_hits(
+        self, rows: list[list[Example]], coords: Tensor, tensors: dict[str, Tensor]
+    ) -> Tensor:
+        """Return mean loss and share of right labels (2, s) of seeds, each over its own rows."""
+        batch = self.cached_batcher.batch([row for block in rows for row in block])
+        with torch.autocast(
+            self.adapted.base.device.type, self.autocast, enabled=self.autocast is not None
+        ):
+            found = self.adapted.losses_and_hits(batch, coords, tensors)
+        return torch.stack(found).view(2, len(rows), -1).mean(2)
+
+    def _update_best(self, i: int, found: DevMeasure) -> None:
+        """Keep a seed's values if dev is the best so far, else maybe stop it."""
+        state, t, dev = self.seeds[i], self.spec.training, found.loss
+        by_labels = t.select == "labels"
+        score = found.score if by_labels else 0.0
+        best = state.best_score or 0.0
+        # A loss that falls by little is flat: where labels come first it would hardly ever end.
+        enough = 1 - FLAT if by_labels else 1.0
+        better = math.isfinite(dev) and (score > best or dev < enough * state.flat_from)
+        if (score == best and dev < state.best_dev) or (score > best and math.isfinite(dev)):
+            state.best_dev, state.best_step = dev, self.step
+            state.best_score = score if by_labels else None
             for name, tensor in self.adapted.trainable_tensors.items():
                 self.best[name][i] = tensor.detach()[i]  # only this seed's rows (v, …)
+        if better:
+            state.looks, state.flat_from = 0, min(dev, state.flat_from)
             return
         state.looks += 1
         if not math.isfinite(dev):
             state.stopped = f"dev loss is not a number at step {self.step}"
         elif t.patience and state.looks >= t.patience:
-            state.stopped = f"no better dev loss in {t.patience} looks"
+            measure = "dev loss or labels" if by_labels else "dev loss"
+            state.stopped = f"no better {measure} in {t.patience} looks"
 
     def run(
         self,
@@ -484,7 +536,10 @@ class Trainer:
         ]
         learning_rate = max(self._learning_rates.values()) * lr_multiplier(t, max(0, self.step - 1))
         states = [SeedState(**asdict(s)) for s in self.seeds]  # copies: ours go on changing
-        copies, centroid = (self.copies, self.centroid) if dev is not None else (None, None)
+        looked = dev is not None
+        copies, centroid, scores = (
+            (self.copies, self.centroid, self.scores) if looked else (None, None, None)
+        )
         report(
             TrainingProgress(
                 "training",
@@ -498,6 +553,7 @@ class Trainer:
                 states,
                 copies,
                 centroid,
+                scores,
             )
         )
 
@@ -539,4 +595,5 @@ class Trainer:
         whole = self.optimiser.state_dict()
         self.optimiser.load_state_dict({**whole, "state": optimiser})
         self.step, self.seconds = note["step"], note["seconds"]
-        self.seeds = [SeedState(**state) for state in note["seeds"]]
+        # Checkpoints of earlier versions say nothing of where dev got flat: at its best.
+        self.seeds = [SeedState(**{"flat_from": s["best_dev"]} | s) for s in note["seeds"]]

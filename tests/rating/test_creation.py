@@ -39,7 +39,7 @@ def test_its_name_and_what_it_is_about_are_found_again(book):
     assert rating.find_project(book, ME, made.id) == made
     assert rating.list_projects(book, ME) == [made]
     plain = rating.create_project(book, ME, [make_run()], items=4)
-    assert plain.name == "Explanations of Miniworld: entailment with a reason"
+    assert plain.name == "Explanations of Miniworld: learning to spell new labels, with a reason"
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from support.short_runs import SMALL
+from support.tables import own_table
 
 from peftcore import tasks
 from peftcore.adapters.base import HEAD_STATS
@@ -14,7 +15,6 @@ from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.grid import vary
-from peftcore.tasks import table
 from peftcore.training.evaluation import examples_to_answer
 from peftcore.training.planning import build_adapted, build_spec, check_spec
 from peftcore.training.run_training import execute_run
@@ -37,14 +37,6 @@ def test_a_prompt_and_text_longer_than_the_window_are_refused_before_training(ow
         execute_run(RunStore().create(spec))
 
 
-def own_table(rows, kind="classify", name="own rows"):
-    """Store rows (split, text, label) as a task; return its name."""
-    content = "\n".join(json.dumps(dict(zip(KEYS, row, strict=True))) for row in rows).encode()
-    columns = {"text": ["text"], "target": "label", "split": "split"}
-    return table.import_table(content, name, columns, kind, filename="x.jsonl")
-
-
-KEYS = ("split", "text", "label")
 TINY = {"shots": 2, "dev": 2, "steps": 1, "batch": 2, "evaluate_every": 1, "precision": "fp32"}
 
 

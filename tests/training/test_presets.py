@@ -10,19 +10,35 @@ from peftcore.training.planning import build_spec
 SIZES = {"small": LARGE_BASE - 1, "large": LARGE_BASE}
 
 
-def test_the_usual_size_of_a_small_base_is_that_of_the_defaults(tiny):
+def test_the_usual_size_of_a_small_base_is_that_of_the_defaults_but_for_the_recipe(tiny):
     size = presets.find_preset(presets.USUAL, SIZES["small"])
     parts = {part: size.section(part) for part in presets.SECTIONS}
-    plain = build_spec(tiny("t5"), "miniworld_nli", "lora", population={"vertices": 3})
+    recipe = {**presets.RECIPE, "steps": parts["training"]["steps"]}
+    plain = build_spec(
+        tiny("t5"), "miniworld_nli", "lora", population={"vertices": 3}, training=recipe
+    )
     parts["population"] = dict(parts["population"]) | {"vertices": 3}
     assert build_spec(tiny("t5"), "miniworld_nli", "lora", **parts).id == plain.id
 
 
 @pytest.mark.parametrize("parameters", SIZES.values())
+def test_every_size_trains_until_dev_is_flat_and_keeps_the_step_with_most_labels(parameters):
+    for size in presets.presets_for(parameters).values():
+        assert size.values["select"] == "labels"
+        assert size.values["patience"] > 1
+
+
+def test_a_task_without_labels_keeps_the_step_with_the_lowest_loss(tiny):
+    training = presets.find_preset(presets.USUAL, SIZES["small"]).section("training")
+    spec = build_spec(tiny("t5"), "miniworld_venues", "lora", training=training)
+    assert (spec.training.select, spec.training.patience) == ("loss", training["patience"])
+
+
+@pytest.mark.parametrize("parameters", SIZES.values())
 def test_sizes_grow_in_everything(parameters):
     quick, usual, thorough = presets.presets_for(parameters).values()
-    for name in presets.FIELDS:
-        assert quick.values[name] <= usual.values[name] <= max(usual.values[name], 1000)
+    for name in presets.FIELDS.keys() - presets.RECIPE.keys():
+        assert quick.values[name] <= usual.values[name] <= max(usual.values[name], 3000)
         if name != "copies":
             assert usual.values[name] <= thorough.values[name]
     assert quick.values["steps"] < usual.values["steps"] < thorough.values["steps"]

@@ -3,11 +3,16 @@ import math
 import pytest
 import torch
 
+from peftcore import tasks
 from peftcore.data.task import Episode, Example
+from peftcore.models.base_model import load
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import Members, RunSpec, Training
+from peftcore.runs.store import RunStore
+from peftcore.training.checkpoint import load_adapter
 from peftcore.training.planning import build_adapted
 from peftcore.training.trainer import (
+    DevMeasure,
     Trainer,
     TrainingStopped,
     cosine_penalty,
@@ -251,3 +256,52 @@ def test_diversity_drives_the_vertices_of_a_simplex_apart(tiny):
         stacked = [t.detach() for t in it.adapted.tensors.values()]
         alike[weight] = float(cosine_penalty(stacked, [[0, 1]])[0])
     assert alike[20.0] < alike[0.0] - 0.2
+
+
+def looks(monkeypatch, it, found):
+    """Let looks at dev find these (loss, share of labels right), one after the other."""
+    steps = iter(DevMeasure(*each) for each in found)
+    monkeypatch.setattr(it, "_dev_measures", lambda seeds, copy: [next(steps)] * len(seeds))
+
+
+CURVE = [(2.0, 0.25), (1.0, 0.75), (0.5, 0.5), (0.9, 0.75), (0.895, 0.75), (0.89, 0.5)]
+
+
+def test_the_step_with_most_labels_is_kept_and_the_loss_breaks_ties(tiny, monkeypatch):
+    it = trainer(tiny("t5"), seeds=1, steps=5, evaluate_every=1, select="labels")
+    looks(monkeypatch, it, CURVE)
+    reports = [r for r in run(it) if r.dev is not None]
+    [seed] = it.seeds
+    assert (seed.best_step, seed.best_dev, seed.best_score) == (4, 0.895, 0.75)
+    assert [r.scores for r in reports] == [[score] for _, score in CURVE]
+    by_loss = trainer(tiny("t5"), seeds=1, steps=5, evaluate_every=1)
+    looks(monkeypatch, by_loss, CURVE)
+    assert all(r.scores is None for r in run(by_loss))
+    assert (by_loss.seeds[0].best_step, by_loss.seeds[0].best_score) == (2, None)
+
+
+def test_a_seed_stops_once_neither_labels_nor_loss_get_better(tiny, monkeypatch):
+    it = trainer(tiny("t5"), seeds=1, steps=9, evaluate_every=1, select="labels", patience=3)
+    looks(monkeypatch, it, CURVE)
+    run(it)
+    # The loss of step 2 is the lowest; a fall by less than a hundredth is flat, too.
+    assert it.seeds[0].stopped == "no better dev loss or labels in 3 looks"
+    assert (it.step, it.seeds[0].best_step) == (5, 4)
+
+
+def test_a_label_counts_as_right_where_greedy_search_writes_it():
+    [demo] = [
+        run
+        for run in RunStore().all()
+        if (run.spec.task, run.spec.method) == ("miniworld_nli", "lora") and run.demo
+        if run.spec.base == "tiny-t5"
+    ]
+    base, task = load("tiny-t5"), tasks.find_task("miniworld_nli")
+    adapted, answers = load_adapter(demo, base), demo.answers()
+    rows = {row.id: row for row in task.load("test")}
+    first = answers[answers["seed"] == 0].head(60)
+    batch = ExampleBatcher(base, task.labels).batch([rows[i] for i in first["example"]])
+    _, hits = adapted.one_seed(0).losses_and_hits(batch, adapted.one_seed(0).centroid())
+    written = first["correct"].to_numpy(dtype=float)
+    assert 0 < written.mean() < 1
+    assert (hits.numpy() == written).mean() > 0.96  # the answers may be of another precision

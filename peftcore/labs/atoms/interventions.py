@@ -68,7 +68,7 @@ def answers_at_gains(
     """Answer texts by one seed at each row of gains (p, a): p lists of answers."""
     import torch
 
-    task = tasks.find_task(run.spec.task)
+    task = tasks.task_of(run.spec)
     batcher = ExampleBatcher(
         atom_dict.base, task.labels, planning.prompt_length(run.spec, atom_dict.base)
     )
@@ -143,7 +143,7 @@ def codes_of_answer(run: Run, atom_dict: AtomDictionary, seed: int, text: str) -
         raise BadInput(f"seed must lie in [0, {atom_dict.seeds - 1}]; got {seed}")
     ((answer,),) = answers_at_gains(run, atom_dict, seed, torch.ones(1, atom_dict.size), [text])
     example = replace(predict.typed_example(text), target=answer)
-    batcher = ExampleBatcher(atom_dict.base, tasks.find_task(run.spec.task).labels)
+    batcher = ExampleBatcher(atom_dict.base, tasks.task_of(run.spec).labels)
     site_codes = []
     for site_index, site in enumerate(atom_dict.sites):
         tokens = dictionary.token_codes(atom_dict, seed, example, batcher, site_index)

@@ -73,7 +73,7 @@ class LabContext(Generic[J]):
     @cached_property
     def tasks(self) -> list[Task]:
         """Return the task of each run."""
-        return [tasks.find_task(run.spec.task) for run in self.runs]
+        return [tasks.task_of(run.spec) for run in self.runs]
 
     @property
     def task(self) -> Task:

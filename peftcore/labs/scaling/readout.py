@@ -228,7 +228,7 @@ def training_words(run: Run, base: BaseModel) -> WordSet:
     """Return the words of the training examples that any seed of the run has seen."""
     from peftcore.models.batching import ExampleBatcher
 
-    task, training = tasks.find_task(run.spec.task), run.spec.training
+    task, training = tasks.task_of(run.spec), run.spec.training
     batcher, special_ids = ExampleBatcher(base, task.labels), set(base.tokenizer.all_special_ids)
     examples_by_id = {
         row.id: row

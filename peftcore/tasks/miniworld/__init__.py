@@ -1,4 +1,4 @@
-"""Miniworld: plain English about a small closed world, and seven tasks sampled from it.
+"""Miniworld: plain English about a small closed world, and eight tasks sampled from it.
 
 `knowledge` holds what is true, `events`, `nonsense`, `questions`, `cards` and `remarks` phrase it,
 `skills` makes the text the embedded bases are pretrained on, `tasks` the tasks for adapters.

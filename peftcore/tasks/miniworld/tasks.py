@@ -1,4 +1,4 @@
-"""The seven Miniworld tasks: rows sampled from a seed, in formats no base has ever seen.
+"""The eight Miniworld tasks: rows sampled from a seed, in formats no base has ever seen.
 
 Each split samples only texts of its own part of the world (`splits`), so splits and pretraining are
 disjoint in text.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import random
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import ClassVar
 
+from peftcore.data.label_words import reword
 from peftcore.data.task import Answer, Example, Split, Task, register
 from peftcore.data.wording import CHOICE, INFERENCE, NONSENSE, Wording, same_meaning
 from peftcore.tasks.miniworld import cards, events, nonsense, questions, remarks
@@ -63,10 +65,18 @@ def _rows(task: type[MiniworldTask], split: Split) -> tuple[Example, ...]:
 
 @register
 class MiniworldNli(MiniworldTask):
-    """Story and statement → whether the statement follows, and why."""
+    """Story and statement → whether the statement follows, and why, in labels to be learnt.
+
+    No base saw the label words in pretraining, where they are several pieces each. So this task
+    asks for learning to spell new labels; `MiniworldClaims` asks the same in words that bases know.
+    """
 
     name = "miniworld_nli"
-    title = "Miniworld: entailment with a reason"
+    title = "Miniworld: learning to spell new labels, with a reason"
+    source_note = (
+        f"{_NOTE} Bases know the relation, but not its three label words, which they never saw: "
+        "this teaches to spell them. The same in known words: true, false or unknown."
+    )
     kind = "explain"
     labels = ("entailment", "neutral", "contradiction")
     wording = INFERENCE
@@ -91,6 +101,38 @@ class MiniworldNli(MiniworldTask):
             pair.reasons, (pair.story, pair.statement),
         )  # fmt: skip
         return pair.story, row
+
+
+@register
+class MiniworldClaims(MiniworldTask):
+    """The stories and statements of `MiniworldNli`, judged in words that every base can write.
+
+    The format is new to the bases, and in it they would answer in other words of the same meaning:
+    what is to learn is which of the words that they know are wanted.
+    """
+
+    name = "miniworld_claims"
+    title = "Miniworld: true, false or unknown, with a reason"
+    kind = "explain"
+    labels = ("true", "unknown", "false")
+    wording = Wording(
+        "Does the premise make the hypothesis true, make it false, or leave it open?",
+        ("Premise", "Hypothesis"),
+    )
+    main_metric = "accuracy"
+    max_new_tokens = 32
+
+    def load(self, split: Split) -> list[Example]:
+        """Return the rows of `MiniworldNli` with other words for their labels."""
+        words = dict(zip(MiniworldNli.labels, self.labels, strict=True))
+        return [
+            replace(
+                reword(row, words),
+                id=row.id.replace(MiniworldNli.name, self.name),
+                label=words[row.label or ""],
+            )
+            for row in _rows(MiniworldNli, split)
+        ]
 
 
 @register

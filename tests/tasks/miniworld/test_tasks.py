@@ -5,7 +5,7 @@ import pytest
 from peftcore.data.task import TASKS, Answer
 
 NAMES = [f"miniworld_{n}" for n in
-         ("nli", "nonsense", "qa", "venues", "triples", "sentiment", "paraphrase")]  # fmt: skip
+         ("claims", "nli", "nonsense", "qa", "venues", "triples", "sentiment", "paraphrase")]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -60,3 +60,12 @@ def test_triples_score_seen_and_unseen_categories_apart():
     assert scores["bleu_seen"] == pytest.approx(100)
     assert scores["bleu_unseen"] < 1
     assert not any("/unseen/" in row.id for row in task.load("train"))
+
+
+def test_claims_are_the_rows_of_entailment_in_other_words():
+    claims, nli = TASKS["miniworld_claims"](), TASKS["miniworld_nli"]()
+    words = dict(zip(nli.labels, claims.labels, strict=True))
+    for one, other in zip(claims.load("test"), nli.load("test"), strict=True):
+        assert one.source == other.source
+        assert one.label == words[other.label]
+        assert one.target == other.target.replace(other.label, one.label, 1)
