@@ -24,7 +24,8 @@ from app.ui.pickers import requested_run_ids
 from app.ui.run_styles import styles_by_run
 from app.ui.widgets import escape_markdown
 from peftcore import paths, rating
-from peftcore.analysis import comparability, comparison, judgement
+from peftcore.analysis import base_answers, comparability, comparison, judgement
+from peftcore.analysis.base_answers import BaseReference
 from peftcore.analysis.inference import Population
 from peftcore.analysis.judgement import JudgedRuns
 from peftcore.data.task import Task
@@ -81,6 +82,16 @@ class Comparison:
     def chance_levels(self) -> dict[str, float]:
         """The score of guessing, for metrics where it is known."""
         return scores.chance_levels(self.metric, self.task.labels if self.task else ())
+
+    @cached_property
+    def untouched(self) -> list[BaseReference]:
+        """What the runs' bases score by themselves, where that was measured."""
+        return base_answers.references_of(self.runs, self.metric)
+
+    @property
+    def reference_levels(self) -> dict[str, float]:
+        """The scores of guessing and of untouched bases, in words → value."""
+        return self.chance_levels | {each.title: each.mean for each in self.untouched}
 
     @property
     def file_stem(self) -> str:

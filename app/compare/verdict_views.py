@@ -12,6 +12,7 @@ from app.ui import pickers, population
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import draws, judgement
+from peftcore.runs import zero_shot
 
 
 def show_headline(chosen: Comparison) -> None:
@@ -42,10 +43,26 @@ def show_basis(chosen: Comparison) -> None:
         f"{spec.base}, {spec.training.shots} training examples per seed, "
         f"split {spec.evaluation.split}, {_seeds_text(spec.population.seed_numbers())}.",
         compare.find_measure(chosen.metric).description,
+        *_untouched_text(chosen),
         _overlap_text(chosen),
         tables.tries_in_words(chosen.runs, chosen.names) if len(chosen.runs) > 1 else "",
     ]
     st.caption(escape_markdown(" ".join(filter(None, words))))
+
+
+def _untouched_text(chosen: Comparison) -> list[str]:
+    """Say what the bases score without an adapter, or how that is measured."""
+    if chosen.untouched:
+        form = compare.value_format(chosen.metric)
+        return [each.in_words(form) for each in chosen.untouched]
+    if not chosen.task or not chosen.task.labels or not zero_shot.key_of_run(chosen.runs[0]):
+        return []
+    if zero_shot.of_run(chosen.runs[0]) is not None:  # it has no answer that this metric counts
+        return []
+    return [
+        "What the base answers by itself was not measured with these runs: `python -m peftcore "
+        f"zero-shot {chosen.runs[0].id}` does."
+    ]
 
 
 def _overlap_text(chosen: Comparison) -> str:
@@ -68,12 +85,18 @@ def _seeds_text(numbers: list[int]) -> str:
 
 
 def _floor_text(chosen: Comparison) -> str:
-    """Say so where even the best run is not above what guessing scores."""
+    """Say so where even the best run is not above what guessing or its base alone scores."""
     means = [each.mean for each in chosen.judgement.estimates.values() if each.mean is not None]
+    form = compare.value_format(chosen.metric)
     for words, level in chosen.chance_levels.items():
         if means and means[0] <= level:
-            form = compare.value_format(chosen.metric)
             return f"No run is above {words[:1].lower()}{words[1:]} ({level:{form}})."
+    for each in chosen.untouched:
+        if means and means[0] <= each.mean:
+            return (
+                f"No run scores more than {each.base} without an adapter does, asked in words "
+                f"that it knows ({each.mean:{form}})."
+            )
     return ""
 
 
@@ -92,14 +115,20 @@ def show_scores(chosen: Comparison) -> None:
         chosen.table,
         chosen.metric,
         chosen.styles,
-        references=chosen.chance_levels,
+        references=chosen.reference_levels,
         title=short_finding(chosen),
+        bands=[(each.low, each.high) for each in chosen.untouched],
     )
     chart(
         figure,
         key="compare.scores",
         name=f"{chosen.file_stem}-scores",
-        alt=compare.score_intervals_alt(chosen.summary, chosen.metric, chosen.styles),
+        alt=" ".join(
+            [
+                compare.score_intervals_alt(chosen.summary, chosen.metric, chosen.styles),
+                *_untouched_text(chosen),
+            ]
+        ),
         table=seeds,
     )
 

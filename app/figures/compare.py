@@ -6,7 +6,7 @@ Tables come from `peftcore.analysis.comparison`; looks say what each run is call
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -41,17 +41,20 @@ def score_intervals(
     styles: Mapping[str, RunStyle],
     references: Mapping[str, float] | None = None,
     title: str = "",
+    bands: Sequence[tuple[float, float]] = (),
 ) -> go.Figure:
     """One row per run, best on top: a bar for the 95 % interval, the mean, a dot for each seed.
 
-    `references` are dashed lines, such as the score of chance; title is the finding, else what the
-    bars are. A run with a `reason` and no limits has a hollow mark.
+    `references` are dashed lines, such as the score of chance, and bands intervals of them; title
+    is the finding, else what the bars are. A run with a `reason` and no limits has a hollow mark.
     """
     rows = summary.dropna(subset=["mean"]).reset_index(drop=True)
     figure = empty_chart(120 + ROW_HEIGHT * max(len(rows), 1))
     for index, row in rows.iterrows():
         style, seeds = styles[row["run"]], table[table["run"] == row["run"]]
         figure.add_traces(_run_traces(row, seeds, metric, style, -float(index)))
+    for low, high in bands:
+        figure.add_vrect(low, high, fillcolor=NEUTRAL, opacity=0.12, line_width=0, layer="below")
     for name, value in (references or {}).items():
         figure.add_vline(
             x=value,

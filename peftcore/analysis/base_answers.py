@@ -6,6 +6,7 @@ It has no seeds, so its interval speaks of other examples of the task alone.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,8 @@ from peftcore.analysis.inference import SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.resampling import LEVEL
 from peftcore.metrics.scores import metric_range
+from peftcore.runs import zero_shot
+from peftcore.runs.store import Run
 from peftcore.runs.zero_shot import ZeroShot
 
 
@@ -77,6 +80,13 @@ def reference_of(found: ZeroShot | None, metric: str) -> BaseReference | None:
         found.tried,
         found.chosen_on,
     )
+
+
+def references_of(runs: Iterable[Run], metric: str) -> list[BaseReference]:
+    """Return the references of runs, each base and set of questions once, the best first."""
+    keys = dict.fromkeys(map(zero_shot.key_of_run, runs))
+    found = (reference_of(zero_shot.find(key), metric) for key in keys)
+    return sorted((each for each in found if each is not None), key=lambda each: -each.mean)
 
 
 def _table(found: ZeroShot, metric: str, mapped: bool) -> SeedItemTable | None:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from peftcore import tasks
 from peftcore.analysis import comparability, comparison, judgement, run_tables
+from peftcore.analysis.base_answers import BaseReference, references_of
 from peftcore.analysis.inference import POPULATIONS, Population
 from peftcore.analysis.judgement import JudgedRuns
 from peftcore.api.data import Rows, task_from_rows
@@ -125,6 +126,7 @@ class RunComparison:
     judgement: JudgedRuns
     tries: dict[str, int]  # run → learning rates tried for its method, as far as runs are kept
     caveats: list[str]  # allowed differences a reader should know
+    untouched: list[BaseReference]  # what their bases score by themselves, where measured
 
     @property
     def metric(self) -> str:
@@ -204,6 +206,7 @@ def compare(
         found,
         _count_tries(chosen, store.all()),
         comparability.caveats(chosen),
+        references_of(chosen, name),
     )
 
 

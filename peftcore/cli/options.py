@@ -12,6 +12,7 @@ from typing import Annotated, Any, get_origin
 import typer
 
 from peftcore.adapters.base import METHODS
+from peftcore.data.label_words import parse_words
 from peftcore.errors import BadInput, unknown_name
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
@@ -36,6 +37,10 @@ Size = Annotated[
 Sets = Annotated[
     list[str] | None,
     typer.Option("--set", help="Any other setting, as key=value or key=a,b; repeat it for more."),
+]
+LabelWords = Annotated[
+    list[str] | None,
+    typer.Option("--label-word", help="A word in place of a label, as label=word; repeat it."),
 ]
 Data = Annotated[Path | None, typer.Option(help="Folder of data sets.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
@@ -74,6 +79,7 @@ class SpecOptions:
     steps: Steps = None
     sets: Sets = None
     preset: Size = None
+    label_words: LabelWords = None
 
     def build(self) -> RunSpec:
         """Complete the spec; BadInput names what does not exist or fit."""
@@ -99,7 +105,10 @@ def spec_from_options(
     **options: Any,
 ) -> RunSpec:
     """Complete the spec that was asked for; options that are None are left to the preset."""
+    words = options.pop("label_words", None)
     sections = spec_sections(method, sets, **options)
+    if words:
+        sections["training"]["label_words"] = parse_words(words)
     size = presets.find_preset(preset or presets.USUAL, planning.parameters_of_base(base))
     sections |= {part: size.section(part) | sections[part] for part in SPEC_SECTIONS}
     return planning.build_spec(base, task, method, start=start or "", **sections)

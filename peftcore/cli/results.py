@@ -133,6 +133,7 @@ def compare(
         "tries": found.tries,
         "in_words": found.in_words(),
         "caveats": found.caveats,
+        "untouched": [each.as_values() for each in found.untouched],
     }
 
     def lines() -> Iterator[str]:
@@ -144,6 +145,8 @@ def compare(
         tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
         yield f"Learning rates tried for each method, in runs that are kept: {tried}."
         yield from found.caveats
+        form = judgement.value_format(found.metric)
+        yield from (each.in_words(form) for each in found.untouched)
 
     printing.print_result(value, as_json, lines)
 

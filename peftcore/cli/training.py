@@ -30,7 +30,8 @@ from peftcore.runs.store import Run
 from peftcore.system import printing
 from peftcore.system.job_folder import JobFailed
 from peftcore.system.option_groups import grouped
-from peftcore.training import planning, presets
+from peftcore.training import label_check, planning, presets
+from peftcore.training.label_check import LabelCheck
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -62,11 +63,14 @@ def train(
     wanted = spec.build()
     if note := _size_note(spec, wanted):
         typer.echo(note, err=True)
+    checked = label_check.check_labels(wanted.base, wanted.task, wanted.training.label_words)
+    if checked and not checked.is_fair:
+        typer.echo(f"{checked.in_words()} --label-word LABEL=WORD asks in a word.", err=True)
     if queue:
         _enqueue(wanted, resources.device, again, as_json)
         return
     run = train_or_load(wanted, resources.device, again)
-    _print_run(run, as_json)
+    _print_run(run, as_json, checked)
     if run.status().state != "done":
         typer.echo(f"{run.status().message}.  Resume it by the same command.", err=True)
         raise typer.Exit(1)
@@ -135,13 +139,14 @@ def _stop_on_ctrl_c() -> Iterator[threading.Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def _print_run(run: Run, as_json: bool) -> None:
+def _print_run(run: Run, as_json: bool, labels: LabelCheck | None) -> None:
     status, by_metric = run.status(), run_scores.scores_with_intervals(run, "this task")
     value = {
         "run": run.id,
         "scores": by_metric,
         "seconds": round(status.seconds, 2),
         "trainable": status.trainable,
+        "labels": labels and labels.as_values(),
     }
 
     def lines() -> Iterator[str]:
@@ -180,8 +185,11 @@ def params(
     value: dict[str, Any] = {"trainable": trainable, "total": total, "percent": percent}
     note = parameter_counts.NOTES.get(model.name, "") if not model.fingerprint else ""
     value |= {"note": note} if note else {}
+    checked = task and label_check.check_labels(model, task)
+    value |= {"labels": checked.as_values()} if checked else {}
+    about_labels = checked.in_words() if checked else ""
     sentence = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
-    printing.print_result(value, as_json, lambda: iter([sentence, note] if note else [sentence]))
+    printing.print_result(value, as_json, lambda: filter(None, (sentence, note, about_labels)))
 
 
 def _spec_and_base(

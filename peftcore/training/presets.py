@@ -69,8 +69,8 @@ def _grade(name: str, **values: int) -> Preset:
 
 _SMALL = (
     _grade("quick", seeds=2, shots=16, dev=16, steps=60, copies=4, limit=50),
-    _grade(USUAL, steps=1000),
-    _grade("thorough", seeds=8, shots=128, dev=96, steps=3000, evaluate_every=50, limit=500),
+    _grade(USUAL, steps=600),
+    _grade("thorough", seeds=8, shots=128, dev=96, steps=2000, evaluate_every=50, limit=500),
 )
 _LARGE = (
     _grade(

@@ -4,8 +4,10 @@ import pytest
 
 from peftcore.data.task import TASKS, Answer
 
-NAMES = [f"miniworld_{n}" for n in
-         ("claims", "nli", "nonsense", "qa", "venues", "triples", "sentiment", "paraphrase")]  # fmt: skip
+NAMES = [
+    f"miniworld_{n}"
+    for n in ("claims", "nli", "nonsense", "qa", "venues", "triples", "sentiment", "paraphrase")
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
