@@ -130,18 +130,21 @@ class AdaptedModel:
         """
         other = copy.copy(self)
         other.tensors, other.tensors_are_effective = dict(effective), True
-        other.seeds, other.vertices = next(iter(other.tensors.values())).shape[:2]
+        for first in [*other.tensors.values()][:1]:  # a method that trains nothing has none
+            other.seeds, other.vertices = first.shape[:2]
         return other
 
     def one_seed(self, index: int) -> AdaptedModel:
         """Return the model whose only seed is this one, counted from 0."""
         effective = self.effective_tensors(self.tensors)  # (s, 1 or v, …)
-        return self.with_tensors(
+        lone = self.with_tensors(
             {
                 name: t[index : index + 1].detach().expand(1, self.vertices, *t.shape[2:])
                 for name, t in effective.items()
             }
         )
+        lone.seeds = 1
+        return lone
 
     def layer_keys(self) -> list[str]:
         """List the layers that get a simplex point of their own if sampled per layer."""

@@ -2,9 +2,9 @@
 
 A method's file never imports torch: initial values come from the `SeededInitializer` it is given,
 and what it computes is tensor arithmetic. So a page can list every method and its settings without
-waiting for torch. A method overrides exactly one of three functions: `soft_tokens`
-(embeddings before the input), `prefix` (keys and values in attention) or `transform_output` (the
-output of a target module).
+waiting for torch. A method overrides exactly one of four functions: `soft_tokens`
+(embeddings before the input), `prefix` (keys and values in attention), `transform_output` (the
+output of a target module) or `read` (the text before the input: then nothing is trained).
 
 Axes: s seeds, v vertices, n rows, t tokens, d model width, h heads, p prompt or prefix positions, e
 head width, i inputs, o outputs.
@@ -17,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from peftcore.adapters import measured_rates
+from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.registry import Registry
 from peftcore.runs import spec
@@ -31,11 +32,12 @@ if TYPE_CHECKING:
 
 HEAD_STATS = ("head_mean", "head_scale")  # tensors that standardise what a head reads, untrained
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
-Injection = Literal["prompt", "prefix", "output"]
+Injection = Literal["prompt", "prefix", "output", "text"]
 INJECTIONS: dict[str, Injection] = {  # overridden function → what a method injects by it
     "soft_tokens": "prompt",
     "prefix": "prefix",
     "transform_output": "output",
+    "read": "text",
 }
 
 
@@ -47,7 +49,8 @@ class Adapter(ABC):
     summary: ClassVar[str]  # one sentence for people
     source: ClassVar[str]
     Config: ClassVar[type[Settings]]
-    learning_rate: ClassVar[float]  # measured on the embedded bases; see the README's table
+    # Measured on the embedded bases; see the README's table. 0 where nothing is trained.
+    learning_rate: ClassVar[float] = 0.0
     # The same for encoders, measured on minilm.
     encoder_learning_rate: ClassVar[float | None] = None
     kinds: ClassVar[frozenset[str]] = EVERY_KIND
@@ -104,6 +107,20 @@ class Adapter(ABC):
         """Return how many positions of the base's window soft tokens take; a prefix takes none."""
         return cls.virtual_tokens(config) if cls.injects == "prompt" else 0
 
+    @classmethod
+    def trains(cls) -> bool:
+        """Return whether there is anything to train; not where only the text read changes."""
+        return cls.injects != "text"
+
+    @classmethod
+    def examples_shown(cls, config: Settings) -> int:
+        """Return how many of a seed's training examples stand before each text it reads."""
+        return 0
+
+    def read(self, example: Example, shown: Sequence[Example]) -> Example:
+        """Return the example as the base reads it; `shown` are training examples of its seed."""
+        return example
+
     @abstractmethod
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
         """Create the adapter's tensors, each (s, v, …), at their initial values."""
@@ -148,7 +165,7 @@ class Adapter(ABC):
 
         The layers below the first of them are computed once for each example.
         """
-        if self.injects in ("prompt", "prefix"):
+        if self.injects in ("prompt", "prefix", "text"):
             return None
         edited = type(self).edit_model is not Adapter.edit_model
         return None if edited else self.target_modules()

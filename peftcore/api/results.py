@@ -94,26 +94,17 @@ def evaluate(
     >>> peftcore.evaluate(trained, "miniworld_sentiment", limit=4).index.tolist()
     [0, 1]
     """
-    import torch
-
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import evaluation, planning
+    from peftcore.training import evaluate_run, evaluation
     from peftcore.training.trainer import autocast_dtype
 
     spec, base = trained.run.spec, trained.base
     task = tasks.task_of(spec)
     if not isinstance(data, str) or data not in ("", spec.task):
         task = tasks.find_task(data if isinstance(data, str) else task_from_rows(data))
-    if base.kind == "encoder" and task.labels != tasks.find_task(spec.task).labels:
-        raise BadInput(f"the head was trained for the labels of {spec.task}, not of {task.name}")
     options = Evaluation.make(spec.evaluation.model_dump() | {"split": split, "limit": limit})
     rows = evaluation.examples_to_answer(task, options)
-    batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
-    autocast = autocast_dtype(spec.training.precision, base.device)
-    with torch.inference_mode():
-        answers = evaluation.answer_examples(
-            trained.adapted, task, rows, batcher, options, evaluation.PassControl(autocast)
-        )
+    control = evaluation.PassControl(autocast_dtype(spec.training.precision, base.device))
+    answers = evaluate_run.answer_rows(spec, trained.adapted, task, rows, options, control)
     seeds = pd.Index(spec.population.seed_numbers(), name="seed")
     return pd.DataFrame([task.score(each, rows) for each in answers], index=seeds)
 

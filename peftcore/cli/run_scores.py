@@ -7,6 +7,7 @@ from typing import Any
 
 from peftcore.analysis.forgetting import estimate_forgetting
 from peftcore.analysis.inference import Estimate, Population
+from peftcore.analysis.run_tables import ScoredRun
 from peftcore.analysis.score_estimates import score_estimates
 from peftcore.runs.forgetting import LOSS
 from peftcore.runs.store import Run
@@ -14,7 +15,7 @@ from peftcore.system.printing import format_cell, format_table
 
 
 def scores_with_intervals(
-    run: Run, population: Population = "these examples"
+    run: ScoredRun, population: Population = "these examples"
 ) -> dict[str, dict[str, Any]]:
     """Return metric → mean, 95 % limits, whom they speak of, and the value of each seed.
 

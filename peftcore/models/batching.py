@@ -89,9 +89,9 @@ class ExampleBatcher:
     def fits(self, example: Example) -> bool:
         """Return whether an example lies within the model's window."""
         limit = self.base.structure.window
-        return not limit or self._positions(example) <= limit
+        return not limit or self.positions(example) <= limit
 
-    def _positions(self, example: Example) -> int:
+    def positions(self, example: Example) -> int:
         """Count the positions an example takes; two stacks have a window each."""
         row = self.tokenize(example, check_window=False)
         read, written = len(row.input_ids) + self.prompt_length, len(row.target_ids)
@@ -103,7 +103,7 @@ class ExampleBatcher:
         if not beyond:
             return
         named = "; ".join(
-            f"{example.id} needs {self._positions(example)} positions"
+            f"{example.id} needs {self.positions(example)} positions"
             f"{self._position_shares(example) if number == 0 else ''}"
             for number, example in enumerate(beyond[:NAMED_EXAMPLES])
         )

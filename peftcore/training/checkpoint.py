@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from peftcore.adapters.base import HEAD_STATS
+from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.errors import BadInput
 from peftcore.system import safetensors_files
 from peftcore.training import planning
@@ -26,8 +26,11 @@ if TYPE_CHECKING:
 def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | None = None) -> None:
     """Write the trained tensors, with the base they belong to, replacing the file as a whole.
 
-    With a step it is an intermediate adapter, in half precision, not the run's result.
+    With a step it is an intermediate adapter, in half precision, not the run's result.  Of a method
+    that trains nothing there is no file.
     """
+    if not adapted.tensors:
+        return
     import os
 
     import torch
@@ -100,6 +103,8 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
     from safetensors import safe_open
 
     path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
+    if not METHODS[run.spec.method].trains():
+        return planning.build_adapted(base, run.spec, fresh=False)
     if step is not None and not path.is_file():
         kept = ", ".join(map(str, run.intermediate_steps())) or "none"
         raise BadInput(f"run {run.id} kept no adapter of step {step}; steps kept: {kept}")

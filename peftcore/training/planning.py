@@ -72,7 +72,11 @@ def build_spec(
                 "choose an encoder-decoder or a decoder"
             )
     training_settings = _make_settings(Training, training)
-    if training_settings.learning_rate is None:
+    if not method_class.trains():  # nothing of it decides anything but the draw of examples
+        kept = {"shots", "dev", "precision"}
+        names = [name for name in Training.model_fields if name not in kept]
+        training_settings = _with_defaults(training_settings, *names)
+    elif training_settings.learning_rate is None:
         training_settings = training_settings.model_copy(
             update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
         )

@@ -34,7 +34,7 @@ def answer_texts(
     import torch
 
     from peftcore.models.batching import ExampleBatcher
-    from peftcore.training import evaluation
+    from peftcore.training import evaluation, reading
 
     base, task = adapted.base, tasks.task_of(run.spec)
     seeds = run.spec.population.seeds
@@ -42,8 +42,11 @@ def answer_texts(
         raise BadInput(f"seed must lie in [0, {seeds - 1}]; got {seed_index}")
     batcher = ExampleBatcher(base, task.labels, planning.prompt_length(run.spec, base))
     rows = [typed_example(text) for text in texts]
+    reader = reading.reader_of_run(run.spec, adapted.adapter, batcher, lambda seed: rows)
     with torch.inference_mode():
-        answers = evaluation.answer_examples(adapted, task, rows, batcher, run.spec.evaluation)
+        answers = evaluation.answer_examples(
+            adapted, task, reader.read(seed_index, rows), batcher, run.spec.evaluation
+        )
     return [each.text for each in answers[seed_index]]
 
 

@@ -10,7 +10,7 @@ import math
 import platform
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec, Training
     from peftcore.runs.store import Run, RunStatus
-    from peftcore.training.evaluation import PassControl
+    from peftcore.training.reading import TextReader
     from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
 
 PATH_BYTES = 4_000_000  # of adapters that a run may keep of its path
@@ -58,14 +58,14 @@ def execute_run(
     base = base or load(spec.base, device)
     task = tasks.task_of(spec)
     planning.check_spec(spec, base)
-    trainer = _build_trainer(run, task, base)
+    trainer, reader = _build_trainer(run, task, base)
     trainable, planned = trainer.adapted.trainable_count, trainer.seeds_per_pass
     run.write_manifest(_manifest(spec, task, trainer))
     checkpoint = run.folder / "checkpoint.safetensors"
     if checkpoint.is_file():
         trainer.restore(checkpoint)
         run.append_log(f"Resumed at step {trainer.step}")
-    run.write_status(trainable=trainable, message="", error_id="")
+    run.write_status(trainable=trainable, of=trainer.steps, message="", error_id="")
 
     def should_stop() -> bool:
         return stop() or run.stop_requested()
@@ -74,7 +74,7 @@ def execute_run(
         handle_progress = partial(_handle_progress, run, trainer.adapted, report)
         trainer.run(handle_progress, should_stop, lambda it: it.save(checkpoint))
         save_adapter(run, trainer.adapted, base)
-        _answer_test_examples(run, task, trainer, report, should_stop)
+        _answer_test_examples(run, task, trainer, reader, report, should_stop)
         _measure_forgetting(run, trainer, should_stop)
         _ask_untouched_base(run, base, should_stop)
     except (TrainingStopped, InterruptedError):
@@ -85,16 +85,20 @@ def execute_run(
     checkpoint.unlink(missing_ok=True)  # nothing is left to resume
     run.append_log("Done")
     notes = [f"seed {s.seed} {s.stopped}" for s in trainer.seeds if s.stopped]
+    notes += list(filter(None, [reader.note(base.structure.window)]))
     if trainer.seeds_per_pass < planned:
         notes.append(f"memory ran out, so that {trainer.seeds_per_pass} seeds rode in a pass")
     return _write_end(run, trainer, meter, "done", "; ".join(notes))
 
 
-def _build_trainer(run: Run, task: Task, base: BaseModel) -> Trainer:
-    """Build the training loop of a run, with values of the run it starts from, if there is one."""
+def _build_trainer(run: Run, task: Task, base: BaseModel) -> tuple[Trainer, TextReader]:
+    """Build the training loop of a run, and what its seeds read.
+
+    Values are those of the run it starts from, if there is one.
+    """
     from peftcore.models.batching import ExampleBatcher
     from peftcore.system import thread_pool
-    from peftcore.training import batch_budget
+    from peftcore.training import batch_budget, evaluation, reading
     from peftcore.training.trainer import Trainer
 
     spec, t = run.spec, run.spec.training
@@ -103,9 +107,14 @@ def _build_trainer(run: Run, task: Task, base: BaseModel) -> Trainer:
         initialize_from_run(adapted, _start_run(run), base)
     batcher = ExampleBatcher(base, task.labels, planning.prompt_length(spec, base))
     episodes = [task.few_shot(t.shots, n, t.dev) for n in spec.population.seed_numbers()]
+    numbers = spec.population.seed_numbers()
+    rows = lambda index: evaluation.examples_of_seed(task, spec, numbers[index])
+    reader = reading.build_reader(adapted.adapter, episodes, batcher, rows)
+    episodes = [reader.episode(index, episode) for index, episode in enumerate(episodes)]
     seeds_per_pass = batch_budget.seeds_per_pass(spec, base, batcher, episodes)
     concurrent_passes = thread_pool.thread_count(base.device)
-    return Trainer(adapted, episodes, batcher, spec, seeds_per_pass, concurrent_passes)
+    trainer = Trainer(adapted, episodes, batcher, spec, seeds_per_pass, concurrent_passes)
+    return trainer, reader
 
 
 def _handle_progress(
@@ -223,11 +232,13 @@ def _answer_test_examples(
     run: Run,
     task: Task,
     trainer: Trainer,
+    reader: TextReader,
     report: Callable[[TrainingProgress], None],
     stop: Callable[[], bool],
 ) -> None:
     """Answer the test examples with every seed, and write answers and scores."""
-    from peftcore.training import evaluation
+    from peftcore.metrics.scores import judge_as_benchmark
+    from peftcore.training import evaluation, reading
     from peftcore.training.trainer import TrainingProgress
 
     began, trained, seed_numbers = (
@@ -252,14 +263,18 @@ def _answer_test_examples(
         )
 
     control = evaluation.PassControl(trainer.autocast, report_answered, stop)
-    if run.spec.evaluation.protocol == "shared":
+    if run.spec.evaluation.protocol == "shared" and not reader.changes_text:
         run.write_status(phase="answering", message=f"Answering {len(rows[0])} examples")
         answers = evaluation.answer_examples(
             trainer.adapted, task, rows[0], trainer.batcher, run.spec.evaluation, control
         )
     else:
-        run.write_status(phase="answering", message="Every seed answers examples of its own")
-        answers = _answer_by_seed(task, trainer, rows, control)
+        run.write_status(phase="answering", message="Every seed reads examples of its own")
+        answers = reading.answer_by_seed(
+            trainer.adapted, task, reader, rows, trainer.batcher, run.spec.evaluation, control
+        )
+        if run.spec.evaluation.protocol == "feb":
+            answers = [judge_as_benchmark(each) for each in answers]
     trainer.seconds = trained + time.monotonic() - began
     parts = zip(rows, answers, seed_numbers, strict=True)
     tables = [answers_table(task, given, each, n) for given, each, n in parts]
@@ -268,32 +283,6 @@ def _answer_test_examples(
         _score(task, run.spec, each, given) for given, each in zip(rows, answers, strict=True)
     ]
     run.write_scores({name: [s[name] for s in scores] for name in scores[0]})
-
-
-def _answer_by_seed(
-    task: Task, trainer: Trainer, rows: Sequence[Sequence[Example]], control: PassControl
-) -> list[list[Answer]]:
-    """Let each seed answer its own rows, and judge the answers as FEB does."""
-    from peftcore.metrics.scores import judge_as_benchmark
-    from peftcore.training import evaluation
-
-    total, answers = sum(map(len, rows)), []
-
-    def report_all(before: int, done: int, of: int) -> None:
-        control.report(before + done, total)
-
-    for index, own_rows in enumerate(rows):
-        before = sum(map(len, rows[:index]))
-        [given] = evaluation.answer_examples(
-            trainer.adapted.one_seed(index),
-            task,
-            own_rows,
-            trainer.batcher,
-            trainer.spec.evaluation,
-            replace(control, report=partial(report_all, before)),
-        )
-        answers.append(judge_as_benchmark(given))
-    return answers
 
 
 def _score(
@@ -311,7 +300,10 @@ def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) ->
     from peftcore.training import forgetting
 
     base = trainer.adapted.base
-    if reason := forgetting.reason_without(base):
+    reason = forgetting.reason_without(base)
+    if not trainer.adapted.trainable_tensors:
+        reason = "Nothing was trained, so nothing can have been forgotten"
+    if reason:
         run.append_log(reason)
         return
     run.write_status(message="Reading general text, to see what was forgotten")

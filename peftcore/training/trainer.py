@@ -160,6 +160,8 @@ class Trainer:
             batcher.tokenize(example)  # here, because threads would do it twice; too long: BadInput
         self.best = {name: t.detach().clone() for name, t in adapted.trainable_tensors.items()}
         self.step, self.seconds = 0, 0.0
+        # Where nothing is trained, dev is looked at once.
+        self.steps = spec.training.steps if self.best else 0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
         self.cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
         self.copies: list[list[float]] | None = None  # of the last evaluation of dev
@@ -204,6 +206,7 @@ class Trainer:
                 views += [(name, s, tensor.detach()[s]) for s in range(len(self.seeds))]
         # A group for each view, because each tensor has a learning rate of its own.
         groups = [{"params": [view], "lr": self._learning_rates[name]} for name, _, view in views]
+        groups = groups or [{"params": [torch.zeros(())], "lr": 0.0}]  # it refuses to have none
         if kind == "adamw":
             return views, torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay)
         return views, torch.optim.Adafactor(groups, lr=1.0, weight_decay=t.weight_decay)
@@ -491,7 +494,7 @@ class Trainer:
         recent: dict[int, list[float]] = {}
         if self.step == 0:  # the untrained adapter is a point of the history, too
             self._report_progress(report, recent, self.evaluate_dev(), began, first)
-        while self.step < t.steps and self.active_seeds:
+        while self.step < self.steps and self.active_seeds:
             if stop():
                 self.seconds = time.monotonic() - began
                 checkpoint(self)
@@ -529,12 +532,14 @@ class Trainer:
         elapsed = time.monotonic() - began
         t, done = self.spec.training, self.step - first
         # The first steps pay for warming up and would predict too long a wait.
-        seconds_left = None if done < 3 else (t.steps - self.step) * elapsed / max(1, self.step)
+        seconds_left = None if done < 3 else (self.steps - self.step) * elapsed / max(1, self.step)
         losses = [
             sum(recent[i]) / len(recent[i]) if recent.get(i) else math.nan
             for i in range(len(self.seeds))
         ]
-        learning_rate = max(self._learning_rates.values()) * lr_multiplier(t, max(0, self.step - 1))
+        learning_rate = max(self._learning_rates.values(), default=0.0) * lr_multiplier(
+            t, max(0, self.step - 1)
+        )
         states = [SeedState(**asdict(s)) for s in self.seeds]  # copies: ours go on changing
         looked = dev is not None
         copies, centroid, scores = (
@@ -544,7 +549,7 @@ class Trainer:
             TrainingProgress(
                 "training",
                 self.step,
-                t.steps,
+                self.steps,
                 losses,
                 dev,
                 learning_rate,

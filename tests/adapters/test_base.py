@@ -5,7 +5,7 @@ from peftcore.adapters.base import METHODS, Adapter
 
 @pytest.mark.parametrize("name", list(METHODS))
 def test_what_a_method_injects_follows_from_the_function_it_overrides(name):
-    """Soft tokens, a prefix and outputs exclude each other; a head alone overrides none."""
+    """Soft tokens, a prefix, outputs and texts exclude each other; a head overrides none."""
     method = METHODS[name]
     overridden = [
         injection
@@ -13,6 +13,7 @@ def test_what_a_method_injects_follows_from_the_function_it_overrides(name):
             ("soft_tokens", "prompt"),
             ("prefix", "prefix"),
             ("transform_output", "output"),
+            ("read", "text"),
         ]
         if getattr(method, function) is not getattr(Adapter, function)
     ]

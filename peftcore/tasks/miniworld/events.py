@@ -17,6 +17,7 @@ from peftcore.tasks.miniworld.grammar import a, generic, is_mass, plural, some
 
 Relation = Literal["follows", "clashes", "untold"]
 RELATIONS: tuple[Relation, ...] = ("follows", "clashes", "untold")
+ATTEMPTS = 24  # to find a story of the wanted part for one statement
 TENSES = ("now", "now", "past", "there")
 _SUBJECT_WORDS = ("age", "height", "mood", "fur")
 _OBJECT_WORDS = ("colour", "size", "state", "freshness", "o_age", "o_fur")
@@ -188,6 +189,31 @@ def sample_story_pair(
             if r != relation
         ):
             return pair
+
+
+def sample_two_stories(
+    rng: random.Random, accept_story: Callable[[str], bool] = lambda story: True
+) -> tuple[StoryPair, StoryPair]:
+    """Sample a statement with a story that it follows from, and one that it clashes with."""
+    while True:
+        statement = _sample_statement(rng)
+        text = event_text(statement)
+        fits = _accepted_pair(rng, statement, text, "follows", accept_story)
+        clashes = _accepted_pair(rng, statement, text, "clashes", accept_story) if fits else None
+        if fits and clashes:
+            return fits, clashes
+
+
+def _accepted_pair(
+    rng: random.Random,
+    statement: Event,
+    text: str,
+    relation: Relation,
+    accept_story: Callable[[str], bool],
+) -> StoryPair | None:
+    """Find a story for the statement that is accepted; None if no attempt worked."""
+    pairs = (_pair_for_relation(rng, statement, text, relation) for _ in range(ATTEMPTS))
+    return next((pair for pair in pairs if pair and accept_story(pair.story)), None)
 
 
 def _pair_for_relation(

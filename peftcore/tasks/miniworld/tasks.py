@@ -26,6 +26,7 @@ class MiniworldTask(Task):
     """A task whose rows are sampled by `_sample_row` until a split is full."""
 
     source_note: ClassVar[str] = _NOTE
+    sizes: ClassVar[dict[Split, int]] = SIZES  # rows of each split
 
     def load(self, split: Split) -> list[Example]:
         """Return the rows of a split, sampled once per process."""
@@ -54,7 +55,7 @@ def _rows(task: type[MiniworldTask], split: Split) -> tuple[Example, ...]:
     rng = random.Random(f"{task.name}/{split}")
     rows: list[Example] = []
     used_texts: set[str] = set()
-    while len(rows) < SIZES[split]:
+    while len(rows) < task.sizes[split]:
         sampled = task._sample_row(rng, len(rows), split)
         if sampled is None or part_of(sampled[0]) != split or sampled[0] in used_texts:
             continue

@@ -1,0 +1,1 @@
+"""Finished runs asked other examples: another task, split, table, template or limit."""
