@@ -99,6 +99,12 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "What a prefix can and cannot do to an attention layer, measured",
         ),
         PageEntry(
+            "ladder",
+            "Ladder of novelty",
+            "stairs",
+            "What each method can teach a base, rung by rung of what is new to it",
+        ),
+        PageEntry(
             "landscape",
             "Landscape",
             "landscape",

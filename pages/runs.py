@@ -5,7 +5,7 @@ import json
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.training import export_panel, forgetting_panel, run_panel
+from app.training import evaluation_panel, export_panel, forgetting_panel, run_panel
 from app.training.specs_from_form import training_command
 from app.ui import pickers, widgets
 
@@ -25,6 +25,7 @@ pickers.invite_missing_base([run.id])
 run_panel.show_run(run)
 run_panel.show_results(run)
 forgetting_panel.show_forgetting(run)
+evaluation_panel.show_evaluation(run)
 run_panel.show_files(run)
 export_panel.export_section(run)
 widgets.page_link("compare", "Compare runs of this task", runs=run.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from typing import Annotated
 
 import typer
@@ -12,6 +13,7 @@ from peftcore.cli.experiments import experiment
 from peftcore.cli.training import train_or_load
 from peftcore.experiments import ladder
 from peftcore.experiments.ladder import LadderCell
+from peftcore.experiments.ladder_results import LadderResult, judge_ladder
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 
@@ -37,6 +39,23 @@ def show_ladder(
     if not only_done:
         train = lambda spec: train_or_load(spec, resources.device)
         ladder.train_ladder(train, _tell, chosen_rungs, chosen_arms)
+    cells = [
+        cell
+        for cell in ladder.ladder_cells()
+        if cell.rung in chosen_rungs and cell.arm in chosen_arms
+    ]
+    found = judge_ladder(cells)
+    table = found.table().astype(object)
+    rows = table.where(table.notna(), None).to_dict("records")
+    value = {"finding": found.in_words(), "population": found.population, "cells": rows}
+    printing.print_result(value, as_json, lambda: _lines(found))
+
+
+def _lines(found: LadderResult) -> Iterator[str]:
+    heads = ["rung", "method", "mean", "low", "high", "seeds", "against zero-shot", "tries"]
+    rows = [tuple(row) for row in found.table()[heads].itertuples(index=False)]
+    yield f"{found.in_words()}."
+    yield from printing.format_table(heads, rows)
 
 
 def _tell(cell: LadderCell) -> None:

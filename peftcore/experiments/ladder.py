@@ -244,7 +244,7 @@ class LadderCell:
 
     @property
     def wanted(self) -> int:
-        """How many tries the arm gets on the rung."""
+        """Return how many tries the arm gets on the rung."""
         return len(tried_values(self.rung, self.arm))
 
     @cached_property

@@ -20,6 +20,8 @@ from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Estimate, SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.experiments import studies
+from peftcore.experiments.ladder import RUNGS, ZERO_SHOT, ladder_cells
+from peftcore.experiments.ladder_results import LadderScore, judge_ladder
 from peftcore.experiments.studies import ExperimentRow
 from peftcore.metrics.scores import METRICS, metric_range
 from peftcore.runs.store import Run, RunStore
@@ -28,6 +30,7 @@ from peftcore.system.markdown_blocks import replace_block
 README = paths.ROOT / "README.md"
 MEASURED = paths.ASSETS / "measured.csv"
 SWEEPS_README = paths.ROOT / "peftcore" / "sweeps" / "README.md"
+LADDER_SIGNS = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
 VERDICTS = ("ahead", "behind", "equal", "cannot tell")
 STUDY_PAIRS = (  # study, arm, arm that it is compared with
     ("shots", "Scaled prompt tuning", "Prompt tuning"),
@@ -162,8 +165,40 @@ def sweep_block() -> str:
     return "\n\n".join([runs_table(runs, metrics, heads, method_name), *sentences])
 
 
+def ladder_block() -> str:
+    """Write the ladder of novelty: a row for each method, a column for each rung, and what it says.
+
+    A sign stands for the verdict against the untouched base.
+    """
+    store = RunStore(paths.ASSETS / "study_runs")
+    found = judge_ladder(ladder_cells(store))
+    lines = [["method", *(rung.name for rung in RUNGS)], ["---"] * (1 + len(RUNGS))]
+    for arm in found.arms:
+        lines.append([arm, *(_ladder_cell(found.find(arm, rung.letter)) for rung in RUNGS)])
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    done = [score.estimate for score in found.scores if score.estimate]
+    pairs = sum(len(score.against) for score in found.scores)
+    numbers = (
+        f"other seeds and other examples of the task, n = {done[0].seeds} seeds and "
+        f"{done[0].items} examples, a margin of {_points('accuracy')}, Holm over {pairs} pairs"
+        if done
+        else "no run yet"
+    )
+    signs = "▲ ahead of the untouched base, ▼ behind, = equal, ? cannot tell, – not run"
+    return f"{table}\n\n{found.in_words()} ({numbers}). {signs}."
+
+
+def _ladder_cell(score: LadderScore | None) -> str:
+    """Return the mean of a cell with the sign of its verdict."""
+    if score is None or score.estimate is None or score.estimate.mean is None:
+        return "–"
+    sign = LADDER_SIGNS.get(score.verdict(ZERO_SHOT.label), "")
+    return f"{score.estimate.mean:.3f} {sign}".strip()
+
+
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo-runs": (README, demo_block),
+    "ladder": (README, ladder_block),
     "sweep-runs": (SWEEPS_README, sweep_block),
     "study-verdicts": (README, lambda: study_block(studies.read(MEASURED))),
 }

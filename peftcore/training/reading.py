@@ -34,7 +34,7 @@ class TextReader:
 
     @property
     def fitted(self) -> int:
-        """How many examples every seed shows."""
+        """Return how many examples every seed shows."""
         return len(self.shown[0])
 
     @property

@@ -14,6 +14,7 @@ import streamlit as st
 
 from app.state import cache, run_catalog
 from app.ui import pickers, run_styles, url_state, widgets
+from peftcore.adapters.base import METHODS
 from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
 from peftcore.models import catalog
@@ -79,9 +80,16 @@ class AttentionComparison:
 
 
 def subjects_by_id() -> dict[str, AttentionSubject]:
-    """Return every finished run with a base here, then every base, by id."""
+    """Return every finished run with a base here, then every base, by id.
+
+    A method that only changes the text leaves the base's attention to a text as it is.
+    """
     base_names = {info.name for info in cache.list_bases()}
-    runs = [run for run in run_catalog.finished_runs() if run.spec.base in base_names]
+    runs = [
+        run
+        for run in run_catalog.finished_runs()
+        if run.spec.base in base_names and METHODS[run.spec.method].trains()
+    ]
     styles = run_styles.styles_by_run(runs)
     run_subjects = {
         run.id: AttentionSubject(_subject_title(styles[run.id].name, run), run.spec.base, run)
