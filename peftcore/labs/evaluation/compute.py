@@ -21,7 +21,7 @@ def answer_request(context: LabContext[EvaluationJob]) -> None:
     run, request = context.run, context.job.request
     if run.status().state != "done":
         raise BadInput(f"run {run.id} is {run.status().state}; only finished runs are evaluated")
-    task = tasks.find_task(request.task or run.spec.task)
+    task = tasks.find_task(request.task) if request.task else tasks.task_of(run.spec)
     options = Evaluation.make(
         run.spec.evaluation.model_dump()
         | {"split": request.split, "limit": request.limit, "protocol": "shared"}
