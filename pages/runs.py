@@ -1,44 +1,74 @@
-"""Runs: every run there is, and one of them live."""
+"""Runs: the set of all runs, one of them live, the queue, and what they take on the disk."""
 
 import json
 
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.training import evaluation_panel, export_panel, forgetting_panel, run_panel
+from app.training import (
+    evaluation_panel,
+    export_panel,
+    forgetting_panel,
+    run_actions,
+    run_panel,
+    run_set,
+    storage_panel,
+)
 from app.training.specs_from_form import training_command
 from app.ui import pickers, widgets
+from peftcore.runs.store import Run
+
+ALL, ONE, STORAGE = "All runs", "One run", "Disk and bin"
+
+
+def pick_view() -> str:
+    """Offer the views; an address that names a run opens that run."""
+    if "runs.view" not in st.query_params:
+        st.session_state["runs.view"] = ONE if "run" in st.query_params else ALL
+    views = [ALL, ONE, STORAGE]
+    change = pickers.sync_choice("View", views, "runs.view")
+    return st.segmented_control(
+        "View",
+        views,
+        required=True,
+        key="runs.view",
+        on_change=change,
+        label_visibility="collapsed",
+    )
+
+
+def show_one(runs: list[Run]) -> None:
+    """Show one run, live while it is at work."""
+    run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
+    pickers.invite_missing_base([run.id])
+    run_panel.show_run(run)
+    run_actions.edit_words(run)
+    run_panel.show_results(run)
+    forgetting_panel.show_forgetting(run)
+    evaluation_panel.show_evaluation(run)
+    run_panel.show_files(run)
+    export_panel.export_section(run)
+    widgets.page_link("compare", "Compare runs of this task", runs=run.id)
+    with st.expander("What decides this result", icon=":material/tune:"):
+        st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")
+        st.caption("The same on the command line")
+        st.code(training_command(run.spec), language="bash", wrap_lines=True)
+
 
 st.title("Runs", anchor=False)
 run_panel.show_damaged()
-runs = cache.run_store().all()
-if not runs:
+all_runs = cache.run_store().all()
+view = pick_view()
+if view == STORAGE:
+    storage_panel.show()
+elif not all_runs:
+    run_actions.offer_undo()
     widgets.empty_state(
         "No runs yet",
         "Pick a task and tick a few methods; runs appear here as soon as they are started.",
         "train",
     )
-    st.stop()
-
-run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
-pickers.invite_missing_base([run.id])
-run_panel.show_run(run)
-run_panel.show_results(run)
-forgetting_panel.show_forgetting(run)
-evaluation_panel.show_evaluation(run)
-run_panel.show_files(run)
-export_panel.export_section(run)
-widgets.page_link("compare", "Compare runs of this task", runs=run.id)
-with st.expander("What decides this result", icon=":material/tune:"):
-    st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")
-    st.caption("The same on the command line")
-    st.code(training_command(run.spec), language="bash", wrap_lines=True)
-
-st.header("All runs", anchor=False)
-widgets.table_with_download(
-    run_panel.runs_table(runs),
-    key="runs.all",
-    name="runs",
-    alt="Every run with its state, task, method and progress",
-    column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
-)
+elif view == ALL:
+    run_set.show()
+else:
+    show_one(all_runs)

@@ -13,6 +13,7 @@ from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.reports.run_styles import method_title as method_title
 from peftcore.reports.run_styles import task_title as task_title
+from peftcore.runs.annotation import read_annotation
 from peftcore.runs.store import Run
 
 
@@ -35,9 +36,10 @@ def task_in_words(name: str) -> str:
 
 
 def run_title(run: Run) -> str:
-    """Return what a run is called in a list: method, task, base and id."""
-    spec = run.spec
-    return f"{method_title(spec.method)} · {task_title(spec.task)} · {spec.base} · {run.id}"
+    """Return what a run is called in a list: its own name if any, method, task, base and id."""
+    spec, name = run.spec, read_annotation(run).name
+    parts = [method_title(spec.method), task_title(spec.task), spec.base, run.id]
+    return " · ".join([name, *parts] if name else parts)
 
 
 def finished_runs() -> list[Run]:

@@ -12,45 +12,19 @@ from collections.abc import Mapping
 
 import pandas as pd
 import streamlit as st
-from streamlit.delta_generator import DeltaGenerator
 
-from app.figures import curves
 from app.figures.compare import find_measure, value_format
 from app.state import cache
-from app.state.run_catalog import method_title, run_title, task_title
+from app.state.run_catalog import run_title
 from app.state.score_estimates import score_estimates
-from app.training import specs_from_form
+from app.training import run_actions, run_overlay
 from app.ui import charts, errors, job_panel, widgets
 from app.ui.population import estimates_caption, pick_population
-from app.ui.run_styles import styles_by_run
 from peftcore.analysis.inference import Estimate
 from peftcore.errors import BadInput
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import QueueJob
 from peftcore.runs.store import Run, RunStatus
-
-
-def runs_table(runs: list[Run]) -> pd.DataFrame:
-    """Every run in one line, newest first."""
-    rows = []
-    for run in runs:
-        status, spec = run.status(), run.spec
-        rows.append(
-            {
-                "State": widgets.state_name(status.label),
-                "Task": task_title(spec.task),
-                "Method": method_title(spec.method),
-                "Run": f"/runs?run={run.id}",
-                "Base": spec.base,
-                "Seeds": spec.population.seeds,
-                "Shots": spec.training.shots,
-                "Steps": f"{status.step} of {spec.training.steps}",
-                "Learning rate": specs_from_form.learning_rate_text(spec),
-                "Time": widgets.format_duration(status.seconds),
-                "Started": time_text(status.started),
-            }
-        )
-    return pd.DataFrame(rows)
 
 
 def time_text(moment: float | None) -> str:
@@ -66,7 +40,7 @@ def show_run(run: Run) -> None:
         job_panel.keep_queue_going(status)
         _show_state(run, status)
         _action_buttons(run, status)
-        _show_curves(run)
+        run_overlay.show_curves([run], f"runs.{run.id}")
         job_panel.show_log(run)
 
     job_panel.watch(lambda: run.status().active, draw)
@@ -154,29 +128,6 @@ def _priority_input(job: QueueJob) -> None:
     )
     if value != job.priority:
         cache.job_queue().set_priority(job.id, value)
-
-
-def _show_curves(run: Run) -> None:
-    """Show the losses of a run over its steps."""
-    history = run.history()
-    if history.empty:
-        st.caption("Curves appear after the first look at the validation examples.")
-        return
-    histories, styles = {run.id: history}, styles_by_run([run])
-    left, right = st.columns(2)
-    sides: list[tuple[DeltaGenerator, curves.LossColumn]] = [
-        (left, "train_loss"),
-        (right, "dev_loss"),
-    ]
-    for column, value in sides:
-        with column:
-            charts.chart(
-                curves.learning_curves(histories, styles, value),
-                key=f"runs.{value}.{run.id}",
-                name=f"{run.id}-{value}",
-                alt=curves.learning_curves_alt(histories, styles, value),
-                table=curves.learning_curves_table(histories, styles, value),
-            )
 
 
 def _show_scores(run: Run) -> None:
@@ -272,7 +223,8 @@ def show_files(run: Run) -> None:
 def _confirm(run: Run) -> None:
     """Ask once more before a run is deleted."""
     st.write(
-        f"{widgets.escape_markdown(run_title(run))} and all its answers will be gone for good."
+        f"{widgets.escape_markdown(run_title(run))} and all its answers go to the bin, which "
+        "keeps them for 30 days."
     )
     if st.button(
         "Delete", type="primary", key="runs.delete.sure", on_click=_delete, args=(run.id,)
@@ -283,7 +235,9 @@ def _confirm(run: Run) -> None:
 @errors.guarded
 def _delete(run_id: str) -> None:
     cache.run_store().delete(run_id)
+    run_actions.remember_deleted([run_id])
     st.query_params.pop("run", None)
+    st.query_params.pop("runs.view", None)
     st.session_state.pop("runs.run", None)
 
 

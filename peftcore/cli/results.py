@@ -1,9 +1,9 @@
-"""Commands that look: list, runs, compare, answers, delete."""
+"""Commands that look: list, compare, answers, delete."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 import typer
 
@@ -12,10 +12,10 @@ from peftcore.adapters.base import METHODS
 from peftcore.analysis import judgement
 from peftcore.analysis.inference import POPULATIONS, Population
 from peftcore.api import results
-from peftcore.cli import app, options, run_scores
+from peftcore.cli import app, options
 from peftcore.errors import BadInput, unknown_name
 from peftcore.models import catalog
-from peftcore.runs.store import Run, RunStore
+from peftcore.runs.store import RunStore
 from peftcore.system import printing
 
 RunId = Annotated[str, typer.Argument(metavar="RUN", help="Id of a run, as in `runs`.")]
@@ -42,54 +42,6 @@ def list_names(data: options.Data = None, as_json: printing.AsJson = False) -> N
             yield from (f"  {reason}" for reason in unusable.values())
 
     printing.print_result({**value, "unusable": unusable}, as_json, lines)
-
-
-@app.command()
-def runs(as_json: printing.AsJson = False) -> None:
-    """List every run, newest first; damaged ones are named apart."""
-    store = RunStore()
-    summaries = [_summary(run) for run in store.all()]
-
-    def lines() -> Iterator[str]:
-        if not summaries:
-            yield "No runs yet; `train` makes one."
-            return
-        heads = ["run", "state", "base", "task", "method", "seeds", "metric", "mean"]
-        yield from printing.format_table(heads, [_line(row) for row in summaries])
-
-    printing.print_result(summaries, as_json, lines)
-    for run, reason in store.damaged().items():
-        typer.echo(f"Left out: run {run}, {reason}; `set-aside {run}` moves it away.", err=True)
-
-
-def _summary(run: Run) -> dict[str, Any]:
-    status, spec = run.status(), run.spec
-    return {
-        "run": run.id,
-        "state": status.state,
-        "base": spec.base,
-        "task": spec.task,
-        "method": spec.method,
-        "seeds": spec.population.seeds,
-        "scores": run_scores.scores_with_intervals(run),
-        "forgetting": run_scores.forgetting_with_intervals(run),
-        "step": status.step,
-        "steps": status.steps,
-        "seconds": round(status.seconds, 2),
-        "processor_seconds": status.processor_seconds,
-        "peak_memory": status.peak_memory,
-        "peak_device_memory": status.peak_device_memory,
-        "trainable": status.trainable,
-        "message": status.message,
-        "demo": run.demo,
-    }
-
-
-def _line(row: dict[str, Any]) -> tuple[Any, ...]:
-    metric = results.main_metric(row["task"], list(row["scores"]))
-    mean = row["scores"][metric]["mean"] if metric else None
-    names = (row[name] for name in ("run", "state", "base", "task", "method", "seeds"))
-    return (*names, metric or "", mean)
 
 
 @app.command()
@@ -186,13 +138,13 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Remove a run and all its results for good."""
+    """Move a run to the bin, from which `runs restore` brings it back for 30 days."""
     store = RunStore()
     store.open(run)
     if not yes and not as_json:
-        typer.confirm(f"Delete run {run} and its answers for good?", abort=True, err=True)
+        typer.confirm(f"Delete run {run} and its answers?", abort=True, err=True)
     store.delete(run)
-    printing.print_result({"deleted": run}, as_json, lambda: iter([f"run {run} is deleted"]))
+    printing.print_result({"deleted": run}, as_json, lambda: iter([f"run {run} is in the bin"]))
 
 
 @app.command("set-aside")

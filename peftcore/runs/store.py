@@ -9,6 +9,7 @@
 | path/ | adapters at intermediate steps, in half precision |
 | manifest.json | what produced it |
 | forgetting.json | how well the base knew general text, and every seed after it |
+| annotation.json | a name, a note and tags that people gave it |
 
 Status, lock, stop and log are those of every job (`system.job_folder`).  A process that dies
 half-way leaves files that can be read: a torn last line is skipped.
@@ -19,8 +20,6 @@ from __future__ import annotations
 import json
 import math
 import re
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -33,8 +32,9 @@ import pandas as pd
 from peftcore import paths
 from peftcore.data.task import TASKS
 from peftcore.errors import BadInput
-from peftcore.runs import damage, forgetting
+from peftcore.runs import annotation, damage, forgetting, recycle_bin
 from peftcore.runs.forgetting import Forgetting
+from peftcore.runs.recycle_bin import DeletedRun
 from peftcore.runs.spec import RunSpec
 from peftcore.system import atomic_files
 from peftcore.system.job_folder import JobFolder, JobState, JobStatus
@@ -199,10 +199,11 @@ class Run(JobFolder[RunStatus]):
         atomic_files.replace_file(path, json.dumps(values).encode())
 
     def reset(self) -> None:
-        """Delete every result and checkpoint, but not the spec and the log."""
+        """Delete every result and checkpoint, but not the spec, the log and people's words."""
         self.refuse_if_fixed()
+        kept = ("spec.json", "log.txt", "lock", annotation.FILE)
         for path in self.folder.iterdir():
-            if path.is_file() and path.name not in ("spec.json", "log.txt", "lock"):
+            if path.is_file() and path.name not in kept:
                 path.unlink()
         steps = self.spec.training.steps
         self.write_status(state="queued", of=steps, started=time.time())
@@ -302,14 +303,30 @@ class RunStore:
         return damage.set_aside(self._path(self.folder, run_id))
 
     def delete(self, run_id: str) -> None:
-        """Delete a run for good; BadInput for demo runs and runs being worked on."""
+        """Move a run to the bin; BadInput for demo runs and runs being worked on.
+
+        What has lain there for 30 days is deleted for good on this occasion.
+        """
         run = self.open(run_id)
         run.refuse_if_fixed()
         if run.status().busy:
             raise BadInput(f"run {run_id} is {run.status().state}; cancel it before deleting it")
-        trash = tempfile.mkdtemp(prefix=".deleted-", dir=self.folder)
-        run.folder.rename(Path(trash) / run_id)  # gone at once, even if what follows is cut short
-        shutil.rmtree(trash)
+        recycle_bin.put_in_bin(run.folder)
+        recycle_bin.empty_bin(self.folder)
+
+    def deleted(self) -> list[DeletedRun]:
+        """List the runs in the bin, the one deleted last first."""
+        return recycle_bin.deleted_runs(self.folder)
+
+    def restore(self, run_id: str) -> Run:
+        """Move a deleted run back; one that waited in the queue is cancelled, not queued."""
+        if not RUN_ID.fullmatch(run_id):
+            raise BadInput(f"no deleted run {run_id[:40]!r}")
+        recycle_bin.take_from_bin(self.folder, run_id)
+        run = self.open(run_id)
+        if run.status().state == "queued":
+            run.write_status(state="cancelled", message="It was deleted while it waited.")
+        return run
 
     def table(self, runs: Iterable[Run] | None = None) -> pd.DataFrame:
         """Tabulate runs, one row per run and seed: names, sizes, state, and every metric."""

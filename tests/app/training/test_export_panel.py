@@ -70,7 +70,7 @@ def test_what_the_package_cannot_express_is_said_and_the_page_stays_whole():
     app = prepared(learnt("prefix_tuning"), "peft")
     assert "none for the encoder" in words(app).replace("\\", "")
     assert "runs.export.made" not in app.session_state
-    assert "All runs" in [header.value for header in app.header]
+    assert "What decides this result" in [each.label for each in app.expander]
 
 
 def test_a_run_without_an_adapter_offers_nothing():
