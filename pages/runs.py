@@ -4,11 +4,13 @@ import json
 
 import streamlit as st
 
+from app.compare import report_button
 from app.state import cache, run_catalog
 from app.training import (
     evaluation_panel,
     export_panel,
     forgetting_panel,
+    next_panel,
     run_actions,
     run_panel,
     run_set,
@@ -27,7 +29,7 @@ def pick_view() -> str:
         st.session_state["runs.view"] = ONE if "run" in st.query_params else ALL
     views = [ALL, ONE, STORAGE]
     change = pickers.sync_choice("View", views, "runs.view")
-    return st.segmented_control(
+    chosen = st.segmented_control(
         "View",
         views,
         required=True,
@@ -35,6 +37,7 @@ def pick_view() -> str:
         on_change=change,
         label_visibility="collapsed",
     )
+    return str(chosen)
 
 
 def show_one(runs: list[Run]) -> None:
@@ -42,13 +45,15 @@ def show_one(runs: list[Run]) -> None:
     run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
     pickers.invite_missing_base([run.id])
     run_panel.show_run(run)
+    next_panel.show_next(run)
+    if subject := next_panel.report_subject(run):
+        report_button.offer_report(*subject)
     run_actions.edit_words(run)
     run_panel.show_results(run)
     forgetting_panel.show_forgetting(run)
     evaluation_panel.show_evaluation(run)
     run_panel.show_files(run)
     export_panel.export_section(run)
-    widgets.page_link("compare", "Compare runs of this task", runs=run.id)
     with st.expander("What decides this result", icon=":material/tune:"):
         st.code(json.dumps(run.spec.model_dump(mode="json"), indent=1), language="json")
         st.caption("The same on the command line")

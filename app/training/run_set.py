@@ -13,7 +13,7 @@ import streamlit as st
 from app.figures.compare import find_measure
 from app.state import cache
 from app.state.run_catalog import method_title, task_title
-from app.training import run_actions, run_overlay, specs_from_form
+from app.training import next_panel, run_actions, run_overlay, specs_from_form
 from app.training.run_panel import time_text
 from app.ui import pickers, url_state, widgets
 from peftcore.analysis import run_sets
@@ -49,6 +49,8 @@ def show() -> None:
         )
         return
     run_actions.show([runs[run] for run in chosen])
+    if len(chosen) == 1:
+        next_panel.show_next(runs[chosen[0]])
     run_overlay.show([runs[run] for run in chosen])
 
 

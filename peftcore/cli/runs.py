@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any, cast
 
 import typer
 
 from peftcore.analysis import run_sets
 from peftcore.analysis.run_sets import ListedRun, RunFilter
-from peftcore.api import results, run_lists
+from peftcore.api import results, run_lists, run_uses
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.groups import DefaultGroup
 from peftcore.errors import BadInput, unknown_name
@@ -312,3 +312,24 @@ def clean(
         freed += disk_use.clean(run, cast("tuple[Cleanable, ...]", tuple(parts)))
     value = {"runs": list(run_ids), "freed": freed}
     printing.print_result(value, as_json, lambda: iter([f"{freed:,} bytes are free again"]))
+
+
+@runs.command("next")
+def next_steps(run: RunId, as_json: printing.AsJson = False) -> None:
+    """Say what can be done with a run next: labs, comparison, rating, export."""
+    store = RunStore()
+    opened = store.open(run)
+    uses = run_uses.uses_of_run(opened, store.all())
+
+    def lines() -> Iterator[str]:
+        yield f"labs: {', '.join(uses.labs) or 'none'}"
+        if uses.alike:
+            yield f"compare: python -m peftcore compare {' '.join([run, *uses.alike[:7]])}"
+        if uses.rate:
+            yield f"rate: python -m peftcore rating create {run}"
+        if uses.export:
+            yield f"export: python -m peftcore export {run} --to peft --out FOLDER"
+        if uses.reason:
+            yield uses.reason
+
+    printing.print_result({"run": run} | asdict(uses), as_json, lines)

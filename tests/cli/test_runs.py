@@ -59,3 +59,13 @@ def test_disk_use_is_listed_and_checkpoints_are_cleaned():
     assert printed("runs", "disk")[0]["checkpoint"] == 500
     assert printed("runs", "clean", run.id)["freed"] == 500
     assert "no part 'scores'" in refused("runs", "clean", run.id, "--part", "scores")
+
+
+def test_next_says_which_labs_show_a_run_and_what_it_compares_with():
+    first, second = make_run("lora").id, make_run("spt").id
+    found = printed("runs", "next", first)
+    assert found["alike"] == [second]
+    assert "components" in found["labs"]
+    assert "attention" not in found["labs"]  # its adapter is not stored
+    assert found["reason"] == "its adapter is not stored"
+    assert f"compare {first} {second}" in call("runs", "next", first).stdout

@@ -93,3 +93,13 @@ def test_disk_use_is_shown_and_a_deleted_run_restored(no_demos):
     [restore] = [each for each in page.button if each.label == "Restore"]
     sound(restore.click().run())
     assert cache.run_store().open(run.id)
+
+
+def test_a_finished_run_leads_on_with_it_chosen(no_demos):
+    run, other = make_run("lora"), make_run("spt")
+    page = open_page("runs", run=run.id)
+    links = {link.proto.page: link.proto.query_string for link in page.get("page_link")}
+    assert run.id in links["compare"]
+    assert other.id in links["compare"]
+    assert run.id in links["train"]
+    assert "components" in links
