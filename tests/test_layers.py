@@ -53,6 +53,7 @@ ORDER = """
     peftcore/labs/components peftcore/labs/attention peftcore/labs/forgetting
     peftcore/labs/images peftcore/labs/toys peftcore/labs/*
     peftcore/experiments
+    peftcore/stories
     peftcore/rating
     peftcore/benchmarks
     peftcore/api
@@ -67,7 +68,7 @@ ORDER = """
     app/labs/attention
     app/labs/limits app/labs/landscape app/labs/scaling app/labs/components app/labs/atoms
     app/labs/images app/labs/toys app/labs/*
-    app/compare app/rating app/models
+    app/compare app/rating app/models app/learn
     app/main
     pages
 """

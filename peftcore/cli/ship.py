@@ -16,6 +16,7 @@ from peftcore.cli.experiments_components import GridOptions, print_grid, train_g
 from peftcore.cli.sweeps import SweepFile
 from peftcore.cli.toys import ToyOptions, print_results, train_experiment
 from peftcore.cli.training import train_here, train_or_load
+from peftcore.errors import unknown_name
 from peftcore.experiments import published
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
 from peftcore.experiments.real_measures import measure_inside
@@ -28,6 +29,8 @@ from peftcore.labs.toys import experiments, results
 from peftcore.rating import demo as rating_demo
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
+from peftcore.stories import record as story_record
+from peftcore.stories import recordings
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.results import ship_sweep_runs
 from peftcore.system import printing
@@ -149,6 +152,24 @@ def ship_rating(
         path.write_text("".join(f"{line}\n" for line in rating_demo.make_demo(name)), "utf-8")
     value = {name: str(path) for name, path in written.items()}
     printing.print_result(value, as_json, lambda: iter(value.values()))
+
+
+@ship.command("stories")
+def ship_stories(
+    out: Out = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Names out of {', '.join(recordings.NAMES)}.")
+    ] = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Record what the stories draw; the row of attention needs its pretrained base."""
+    unknown = sorted(set(only or ()) - set(recordings.NAMES))
+    if unknown:
+        raise unknown_name("recording", unknown[0], recordings.NAMES)
+    folder = (out or recordings.stories_folder()).expanduser()
+    written = story_record.write_recordings(folder, tuple(only or recordings.NAMES))
+    value = [str(path) for path in written]
+    printing.print_result({"files": value}, as_json, lambda: iter(value))
 
 
 def _print_runs(runs: list[Run], as_json: bool) -> None:
