@@ -40,6 +40,14 @@ class PageEntry:
 
 PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
     "": (PageEntry("home", "Home", "home", "What this is, and the latest results"),),
+    "Learn": (
+        PageEntry(
+            "learn",
+            "Stories",
+            "school",
+            "What prefixes, simplexes, scales and atoms do, in six stories of a few pictures",
+        ),
+    ),
     "Prepare": (
         PageEntry(
             "data",

@@ -1,0 +1,1 @@
+"""Learn: stories of a few steps, each with a picture drawn from recorded data."""
