@@ -31,6 +31,12 @@ def plotly_text(value: object) -> str:
     return escape(str(value)).replace("$", "&#36;").replace("%{", "%&#123;")
 
 
+# One pair for signed values everywhere: less than before, more than before.  On a dark page both
+# are lighter, so that a projector shows them.
+SIGNED_COLOURS = {"light": ("#D55E00", "#0072B2"), "dark": ("#FF9A3D", "#4DB2FF")}
+LESS_COLOUR, MORE_COLOUR = SIGNED_COLOURS["light"]
+# A scale rises faster at first, since most values are small; the bar beside a picture shows it.
+COLOUR_EXPONENT = 0.6
 FONT = "Inter, 'Segoe UI', 'Helvetica Neue', 'DejaVu Sans', sans-serif"
 AXIS: dict[str, Any] = {
     "showgrid": True,
@@ -53,6 +59,24 @@ LOG_AXIS: dict[str, Any] = {  # an axis; Plotly's own labels between decades lac
 }
 
 
+def _shades(colour: str) -> list[tuple[float, str]]:
+    """Shades of a colour, from the page's own background to the colour itself."""
+    positions = [i / 20 for i in range(21)]
+    return [(x, with_opacity(colour, x**COLOUR_EXPONENT)) for x in positions]
+
+
+def colour_scales(background: Literal["light", "dark"]) -> dict[str, Any]:
+    """Scales of values with and without a sign, for figures that name no scale of their own."""
+    less, more = SIGNED_COLOURS[background]
+    diverging = [((1 - x) / 2, shade) for x, shade in reversed(_shades(less))]
+    diverging += [((1 + x) / 2, shade) for x, shade in _shades(more)]
+    return {
+        "sequential": _shades(more),
+        "sequentialminus": [(1 - x, shade) for x, shade in reversed(_shades(less))],
+        "diverging": diverging,
+    }
+
+
 def chart_template(background: Literal["light", "dark"] = "light") -> go.layout.Template:
     """Template of all charts on a light or a dark page; `charts.chart` picks the page's."""
     text_colour = TEXT_COLOURS[background]
@@ -61,6 +85,7 @@ def chart_template(background: Literal["light", "dark"] = "light") -> go.layout.
             "font": {"family": FONT, "size": 13, "color": text_colour},
             "paper_bgcolor": BACKGROUNDS[background],
             "plot_bgcolor": BACKGROUNDS[background],
+            "colorscale": colour_scales(background),
             "colorway": [colour for colour, _ in MAIN_METHOD_STYLES.values()] + list(EXTRA_COLOURS),
             "xaxis": AXIS,
             "yaxis": AXIS,

@@ -5,46 +5,47 @@ import streamlit as st
 from app.labs.attention import selection, views
 from app.state import wait_for_imports
 from app.ui import errors, pickers, widgets
-
-st.title("Attention", anchor=False)
-st.caption(
-    "Every head of every layer shares out attention: for each token that looks, weights over the "
-    "tokens looked at, which sum to one. Here they are before and after an adapter."
-)
-
-
-def show() -> None:
-    """Choose models and input, record what they look at, and show it."""
-    pickers.invite_missing_base(pickers.requested_run_ids("run"))
-    known = selection.subjects_by_id()
-    if not known:
-        widgets.missing_base("There is no base model yet")
-        return
-    after, before, seed = selection.pick_subjects(known)
-    asked = selection.pick_input(after)
-    if asked is None:
-        return
-    if not wait_for_imports.ready_or_wait("attention"):
-        return
-    explore_attention(selection.AttentionComparison(after, before, seed, *asked, decoder_source=""))
+from app.ui.frame import Frame, lab_frame
 
 
 @st.fragment
 @errors.guarded
-def explore_attention(question: selection.AttentionComparison) -> None:
-    """Show everything below the choice of models; changes here leave the rest alone."""
+def explore_attention() -> None:
+    """Choose models and input, record what they look at, and show it."""
+    with lab_frame(selection.LAB, "Attention", list(views.VIEWS)) as frame:
+        with frame.picture:
+            pickers.invite_missing_base(pickers.requested_run_ids("run"))
+        known = selection.subjects_by_id()
+        if not known:
+            widgets.missing_base("There is no base model yet")
+            return
+        after, before = selection.pick_subjects(frame.bar, known)
+        asked = selection.pick_input(frame.bar, after, before)
+        with frame.picture:
+            if asked is None:
+                st.caption("Type a text, and every head shows what it looks at.")
+                return
+            if not wait_for_imports.ready_or_wait(selection.LAB):
+                return
+        show(frame, asked)
+
+
+def show(frame: Frame, asked: selection.AttentionComparison) -> None:
+    """Show the chosen view, and where a text is too long for it, what can be measured instead."""
     from peftcore.labs.attention.capture import TextTooLong
 
     try:
-        recorded = views.pick_head(selection.pick_decoder_text(question))
+        selected = views.pick_head(frame.bar, selection.with_decoder_text(asked))
     except TextTooLong as error:
-        st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
-        if short := selection.with_short_example(question):
+        with frame.picture:
+            st.error(
+                widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:"
+            )
+        if short := selection.with_short_example(asked):
             st.caption("Heads can be measured over the test examples all the same:")
-            views.show_head_statistics(views.pick_head(short))
+            views.show_head_statistics(frame, views.pick_head(frame.bar, short))
         return
-    view = widgets.view_switch("attention", views.VIEWS)
-    views.VIEWS[view](recorded)
+    views.VIEWS[frame.view](frame, selected)
 
 
-show()
+explore_attention()

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
 from app.figures.scales import ColourLimit, cell_format, colour_limit
-from app.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from app.theme import LESS_COLOUR, MORE_COLOUR, NEUTRAL, TEMPLATE, plotly_text, with_opacity
 from peftcore.analysis.attention import (
     LEARNED_KINDS,
     MEASURES,
@@ -26,15 +26,14 @@ from peftcore.analysis.attention import (
     QueryTrace,
 )
 
-LESS_COLOUR, MORE_COLOUR = "#D55E00", "#0072B2"
-# Between the two the page's own background shows, so that one scale fits light and dark.  It
-# rises faster at first, since most attention is weak; the bar beside a picture shows the same.
-COLOUR_EXPONENT = 0.6
+LEARNT_COLOUR = "#009E73"  # of prefix positions and soft tokens, which are not text
 TILE_SIZE, TILE_GAP = 84, 0.14  # pixels of a small head; gap beside it, as a share of it
 MAX_CLICKABLE_CELLS = (
     4000  # cells up to which each is a mark of its own; more are slow to send and to find
 )
 MAX_LABELS = 20  # labels below one of several pictures side by side
+MIN_HEIGHT, MAX_HEIGHT = 330, 470  # pixels of one head, large: all of it on a laptop at once
+LABEL_PITCH = 12  # pixels from one label beside a picture to the next
 OVERVIEW_MARGIN = panel_layout.fixed_margin(40, 52, 48)  # of the overview
 # Marks that take clicks and carry words, but of which no more than one is drawn: a thousand drawn
 # ones would take longer than all the rest.
@@ -59,31 +58,17 @@ def _shortened(token: AttentionToken) -> str:
     return panel_layout.shortened(token.text)
 
 
-def colour_axis(
-    limit: ColourLimit, title: str, signed: bool, strength: float = 1.0
-) -> dict[str, Any]:
-    """A colour axis from zero, or from minus the top; strength below one keeps text legible."""
-    top = limit.top
-    positions = [i / 40 for i in range(41)]
-    signed_positions = [2 * position - 1 if signed else position for position in positions]
+def colour_axis(limit: ColourLimit, title: str, signed: bool, **bar: Any) -> dict[str, Any]:
+    """A colour axis from zero, or from minus the top, in the page's own scale of such values."""
     return {
-        "cmin": -top if signed else 0,
-        "cmax": top,
-        "colorscale": [
-            [
-                position,
-                with_opacity(
-                    MORE_COLOUR if value >= 0 else LESS_COLOUR,
-                    strength * abs(value) ** COLOUR_EXPONENT,
-                ),
-            ]
-            for position, value in zip(positions, signed_positions, strict=True)
-        ],
+        "cmin": -limit.top if signed else 0,
+        "cmax": limit.top,
         "colorbar": {
             "title": {"text": title, "side": "right"},
             "thickness": 12,
             "outlinewidth": 0,
             **limit.bar_ticks(signed),
+            **bar,
         },
     }
 
@@ -238,16 +223,25 @@ def head_heatmap(
     limit: ColourLimit,
     signed: bool,
 ) -> go.Figure:
-    """One head large, one picture for each panel on one colour scale; a click reports the query.
+    """One head large, a picture for each panel; a click reports the query.
 
-    Columns left of the line are learnt: prefix positions or soft tokens, not text.
+    Panels share a scale up to `limit`; a change, which `signed` says of the last, has its own that
+    fits what changed among the text.  Green columns are learnt: prefix positions or soft tokens.
     """
     several = len(panels) > 1
     rows = max(len(pattern.queries) for _, pattern in panels)
+    size = 10 if several else 12
+    bottom = panel_layout.label_width(
+        [_shortened(token) for _, pattern in panels for token in pattern.keys], size
+    )
+    top = 64 if several else 44
+    height = min(MAX_HEIGHT, max(MIN_HEIGHT, 130 + 17 * rows))
+    label_step = max(1, -(-rows * LABEL_PITCH // int(height - top - bottom)))
     data: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
     axes: dict[str, dict[str, Any]] = {}
-    domains = panel_layout.panel_domains([1] * len(panels), 0.015)
+    domains = panel_layout.panel_domains([len(pattern.keys) for _, pattern in panels], 0.015)
+    change_limit = limit
     for index, ((_, pattern), domain) in enumerate(zip(panels, domains, strict=True)):
         values = pattern.weights[layer, number].astype(np.float32)
         axis_names = {
@@ -255,17 +249,21 @@ def head_heatmap(
             "yaxis": panel_layout.axis_name("y", index),
         }
         change = signed and index + 1 == len(panels)
-        data += [trace | axis_names for trace in _cell_traces(pattern, values, change)]
-        axes |= _named_axes(pattern, index, domain, small=several)
+        if change:
+            change_limit = colour_limit(values[:, _text_columns(pattern)])
+            axis_names |= {"coloraxis": "coloraxis2"}
+        data += [_placed(trace, axis_names) for trace in _cell_traces(pattern, values, change)]
+        axes |= _named_axes(pattern, index, domain, small=several, label_step=label_step)
+        if index != len(panels) // 2:  # one title below all
+            axes[panel_layout.axis_name("xaxis", index)]["title"] = {"text": ""}
         shapes += [
             panel_layout.vertical_line(x, index, NEUTRAL, 1.5) for x in _learnt_borders(pattern)
         ]
     title = f"Layer {layer + 1}, head {number + 1}"
-    tokens = [token for _, pattern in panels for token in pattern.keys]
-    size = 10 if several else 12
+    halves = [{"len": 0.5, "y": y} for y in (0.77, 0.23)] if several and signed else [{}, {}]
     layout = {
         "template": TEMPLATE,
-        "height": max(300, 170 + (17 if several else 20) * rows),
+        "height": height,
         "showlegend": False,
         **axes,
         "shapes": shapes,
@@ -274,35 +272,56 @@ def head_heatmap(
             for (name, _), domain in zip(panels, domains, strict=True)
             if several
         ],
-        "coloraxis": colour_axis(
-            limit,
-            "Attention" if not signed else "Attention, change" if several else "Change",
-            signed,
-        ),
+        "coloraxis": colour_axis(limit, "Attention", False, **halves[0]),
+        "coloraxis2": colour_axis(change_limit, "Change", True, **halves[1]),
+        "coloraxis3": {
+            "cmin": 0,
+            "cmax": limit.top,
+            "colorscale": [[0, with_opacity(LEARNT_COLOUR, 0)], [1, LEARNT_COLOUR]],
+            "showscale": False,
+        },
         "title": {"text": title if several else f"{title}: {plotly_text(panels[0][0])}"},
         "clickmode": "event+select",
         "dragmode": False,
         "hoverdistance": -1 if _has_cell_marks(values) else 20,
         "margin": panel_layout.fixed_margin(
-            64 if several else 44,
+            top,
             panel_layout.label_width([_shortened(t) for t in panels[0][1].queries], size),
-            panel_layout.label_width([_shortened(t) for t in tokens], size),
+            bottom,
         ),
     }
     return go.Figure({"data": data, "layout": layout})
 
 
+def _placed(trace: dict[str, Any], axis_names: dict[str, str]) -> dict[str, Any]:
+    """The trace on the axes of its picture; a scale of its own stays."""
+    if trace.get("coloraxis") != "coloraxis":
+        axis_names = {name: axis for name, axis in axis_names.items() if name != "coloraxis"}
+    return trace | axis_names
+
+
+def _text_columns(pattern: AttentionPattern) -> list[int]:
+    """Numbers of the columns that are text; all where there is none."""
+    columns = [i for i, token in enumerate(pattern.keys) if token.kind not in LEARNED_KINDS]
+    return columns or list(range(len(pattern.keys)))
+
+
 def _cell_traces(
     pattern: AttentionPattern, values: np.ndarray, change: bool
 ) -> list[dict[str, Any]]:
-    """The picture, and invisible marks that carry each cell's words and take clicks."""
+    """The picture, invisible marks with each cell's words that take clicks, and learnt columns."""
     cells = [(q, k) for q, k in np.ndindex(values.shape) if np.isfinite(values[q, k])]
     form = "+.4f" if change else ".4f"
     keys = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(pattern.keys)]
     queries = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(pattern.queries)]
+    text, learnt = values.copy(), np.full_like(values, np.nan)
+    columns = sorted(set(range(values.shape[1])) - set(_text_columns(pattern)))
+    # What was learnt had no attention before, so it has no sign; of two that learnt, both have.
+    if columns and not (np.nan_to_num(values[:, columns]) < 0).any():
+        text[:, columns], learnt[:, columns] = np.nan, values[:, columns]
     picture: dict[str, Any] = {
         "type": "heatmap",
-        "z": values,
+        "z": text,
         "x": list(range(len(pattern.keys))),
         "y": list(range(len(pattern.queries))),
         "coloraxis": "coloraxis",
@@ -324,7 +343,9 @@ def _cell_traces(
         "text": [f"{queries[q]} → {keys[k]}: <b>{values[q, k]:{form}}</b>" for q, k in cells],
         "hovertemplate": "%{text}<extra></extra>",
     }
-    return [picture, marks]
+    if not np.isfinite(learnt).any():
+        return [picture, marks]
+    return [picture, marks, picture | {"z": learnt, "coloraxis": "coloraxis3"}]
 
 
 def _has_cell_marks(values: np.ndarray) -> bool:
@@ -333,16 +354,24 @@ def _has_cell_marks(values: np.ndarray) -> bool:
 
 
 def _named_axes(
-    pattern: AttentionPattern, number: int, domain: Sequence[float], small: bool
+    pattern: AttentionPattern,
+    number: int,
+    domain: Sequence[float],
+    *,
+    small: bool,
+    label_step: int,
 ) -> dict[str, dict[str, Any]]:
-    """Return both axes of one picture, with the words of its tokens."""
+    """Return both axes of one picture, with the words of every `label_step`-th query.
+
+    Words below it are as many as do not overlap.
+    """
     font = {"size": 10 if small else 12}
-    label_step = -(-len(pattern.keys) // MAX_LABELS) if small else 1  # labels do not overlap
+    key_step = -(-len(pattern.keys) // MAX_LABELS) if small else 1
     x = panel_layout.x_axis(
         number,
         domain,
-        tickvals=list(range(0, len(pattern.keys), label_step)),
-        ticktext=_axis_labels(pattern.keys)[::label_step],
+        tickvals=list(range(0, len(pattern.keys), key_step)),
+        ticktext=_axis_labels(pattern.keys)[::key_step],
         tickangle=-90,
         tickfont=font,
         range=[-0.5, len(pattern.keys) - 0.5],
@@ -351,8 +380,8 @@ def _named_axes(
     )
     y = panel_layout.y_axis(
         number,
-        tickvals=list(range(len(pattern.queries))),
-        ticktext=_axis_labels(pattern.queries),
+        tickvals=list(range(0, len(pattern.queries), label_step)),
+        ticktext=_axis_labels(pattern.queries)[::label_step],
         tickfont=font,
         range=[len(pattern.queries) - 0.5, -0.5],
         showgrid=False,
@@ -407,6 +436,7 @@ def head_measure_table(
         hoverinfo="skip",
         xgap=2,
         ygap=2,
+        opacity=0.55,  # so that numbers in the cells can be read
     )
     _add_cell_values(figure, values, words, cell_format(values, signed))
     layer, number = chosen
@@ -430,7 +460,7 @@ def head_measure_table(
         range=[layers - 0.5, -0.5],
     )
     figure.update_layout(
-        coloraxis=colour_axis(colour_limit(values), measure_info.unit, signed, strength=0.55),
+        coloraxis=colour_axis(colour_limit(values), measure_info.unit, signed),
         title={"text": f"{measure_info.title} ({measure_info.unit}), {side}"},
         clickmode="event+select",
         dragmode=False,
@@ -499,8 +529,9 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         column_widths=[0.4, 0.2, 0.2, 0.2],
         subplot_titles=columns,
     )
-    height = max(300, 150 + 19 * len(names))
+    height = min(MAX_HEIGHT, max(MIN_HEIGHT, 150 + 19 * len(names)))
     figure.update_layout(template=TEMPLATE, height=height, showlegend=False)
+    label_step = max(1, -(-len(names) * LABEL_PITCH // (height - 150)))
     limit = colour_limit(trace.products)
     hover_names = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(trace.keys)]
     figure.add_heatmap(
@@ -516,7 +547,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     reached = np.isfinite(scores)
     bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), trace.powers, trace.weights)
     colours = [
-        NEUTRAL if not is_reached else LESS_COLOUR if token.kind in LEARNED_KINDS else MORE_COLOUR
+        NEUTRAL if not is_reached else LEARNT_COLOUR if token.kind in LEARNED_KINDS else MORE_COLOUR
         for token, is_reached in zip(trace.keys, reached, strict=True)
     ]
     for column, values in enumerate(bars, 2):
@@ -531,7 +562,11 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
             col=column,
         )
     figure.update_yaxes(
-        tickvals=positions, ticktext=names, range=[len(names) - 0.5, -0.5], showgrid=False
+        tickvals=positions[::label_step],
+        ticktext=names[::label_step],
+        tickfont={"size": 11},
+        range=[len(names) - 0.5, -0.5],
+        showgrid=False,
     )
     figure.update_yaxes(title_text="Looked at (key)", row=1, col=1)
     for column, name in enumerate(("Element of the head", "Score", "Power of e", "Share"), 1):

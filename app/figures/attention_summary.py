@@ -13,15 +13,16 @@ import numpy as np
 import plotly.graph_objects as go
 
 from app.figures import layout as panel_layout
-from app.figures.attention import INVISIBLE_MARKS, LESS_COLOUR, Side, colour_axis, interval_text
+from app.figures.attention import INVISIBLE_MARKS, Side, colour_axis, interval_text
 from app.figures.scales import cell_format, colour_limit
-from app.theme import TEMPLATE, plotly_text
+from app.theme import LESS_COLOUR, TEMPLATE, plotly_text
 from peftcore.analysis.attention import MEASURES, HeadRow
 
 MAX_LAYERS, MAX_TILES = 6, 96  # up to which every head is a small picture at once
 MAP_HEIGHT = 240  # pixels that the cells share, within the limits of one
-MIN_CELL, MAX_CELL = 12, 26
+MIN_CELL, MAX_CELL = 10, 26
 MARGIN = panel_layout.fixed_margin(40, 52, 48)
+SMALL_HEIGHT, SMALL_MARGIN = 120, panel_layout.fixed_margin(26, 40, 40, 6)  # beside a picture
 
 
 def needs_summary(layers: int, heads: int) -> bool:
@@ -35,10 +36,13 @@ def head_map(
     side: str,
     notes: Sequence[Sequence[str]],
     signed: bool = False,
+    *,
+    small: bool = False,
 ) -> go.Figure:
     """One cell for each layer (column) and head (row); a click on one reports its numbers.
 
-    values (l, h), nan where nothing was measured; notes: the hover text of every head.
+    values (l, h), nan where nothing was measured; notes: the hover text of every head.  A small one
+    stands beside a picture and leaves its scale out.
     """
     layers, heads = values.shape
     info = MEASURES[measure]
@@ -62,17 +66,19 @@ def head_map(
         "text": [f"layer {y + 1}, head {x + 1}<br>{plotly_text(notes[y][x])}" for y, x in cells],
         "hovertemplate": "%{text}<extra></extra>",
     }
+    margin, pixels = (SMALL_MARGIN, SMALL_HEIGHT) if small else (MARGIN, MAP_HEIGHT)
+    title = f"{info.title} by layer and head{f', {side}' * bool(side)}"
     layout = {
         "template": TEMPLATE,
-        "height": int(MARGIN["t"] + MARGIN["b"]) + heads * _cell_height(heads),
+        "height": int(margin["t"] + margin["b"]) + heads * _cell_height(heads, pixels),
         "xaxis": _cell_axis(layers, "Layer"),
         "yaxis": _cell_axis(heads, "Head") | {"range": [heads - 0.5, -0.5]},
-        "coloraxis": colour_axis(colour_limit(values), unit, signed),
-        "title": {"text": plotly_text(f"{info.title} by layer and head{f', {side}' * bool(side)}")},
+        "coloraxis": colour_axis(colour_limit(values), unit, signed) | {"showscale": not small},
+        "title": {"text": plotly_text(title), "font": {"size": 12 if small else 14}},
         "clickmode": "event+select",
         "dragmode": False,
         "hoverdistance": -1,
-        "margin": MARGIN,
+        "margin": margin,
     }
     return go.Figure({"data": [picture, marks], "layout": layout})
 
@@ -97,9 +103,9 @@ def head_row_values(rows: Sequence[HeadRow], side: Side) -> np.ndarray:
     return values
 
 
-def _cell_height(heads: int) -> int:
+def _cell_height(heads: int, pixels: int) -> int:
     """Return the height of a cell in pixels, so that few and many heads take like room."""
-    return min(MAX_CELL, max(MIN_CELL, MAP_HEIGHT // heads))
+    return min(MAX_CELL, max(MIN_CELL, pixels // heads))
 
 
 def _cell_axis(count: int, title: str) -> dict[str, Any]:
@@ -117,14 +123,16 @@ def _cell_axis(count: int, title: str) -> dict[str, Any]:
     }
 
 
-def cell_frame(shape: tuple[int, int], layer: int, head: int) -> dict[str, str]:
+def cell_frame(
+    shape: tuple[int, int], layer: int, head: int, *, small: bool = False
+) -> dict[str, str]:
     """A frame around one cell of a map of (layers, heads), in CSS: its place inside the chart."""
-    css = {}
+    css, margin = {}, SMALL_MARGIN if small else MARGIN
     for side, size, ends, count, index in (
         ("left", "width", "lr", shape[0], layer),
         ("top", "height", "tb", shape[1], head),
     ):
-        before, after = (MARGIN[end] for end in ends)
+        before, after = (margin[end] for end in ends)
         inside = f"(100% - {before + after}px)"
         css[side] = f"calc({before - 1}px + {inside} * {index / count:.5f})"
         css[size] = f"calc(2px + {inside} * {1 / count:.5f})"

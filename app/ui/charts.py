@@ -6,15 +6,18 @@ Figures come from `app.figures`; this file only puts them on the page.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
 from app import theme
-from app.ui import errors
-from app.ui.widgets import download
+from app.ui import errors, page_actions
+from app.ui.widgets import csv_bytes, download
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 ImageFormat = Literal["svg", "png"]
 Table: TypeAlias = pd.DataFrame | Callable[[], pd.DataFrame]
@@ -40,10 +43,67 @@ def chart(
     is made once somebody opens it, so that charts which change with every click cost no more.
     """
     file_format = image_format()
+    _draw(figure, f"{key}.{file_format}", alt, theme.chart_config(name, file_format), on_select)
+    if callable(table):
+        lazy_table(table, key, name, alt)
+    elif table is not None:
+        with st.expander(TABLE_TITLE, icon=TABLE_ICON):
+            _table_with_download(table, key, name, alt)
+
+
+def picture(
+    figure: go.Figure,
+    *,
+    key: str,
+    name: str,
+    alt: str,
+    table: Table | None = None,
+    on_select: Callable[[list[Any]], None] | None = None,
+) -> DeltaGenerator:
+    """The figure of a lab, and below it one menu with table, SVG, PNG and CSV.
+
+    Returns the place beside the menu, for a quiet line of what the picture rests on.
+    """
+    _draw(figure, key, alt, {"displayModeBar": False}, on_select)
+    return picture_menu(key, name, alt, table)
+
+
+def picture_menu(
+    key: str, name: str, alt: str, table: Table | None, *, is_chart: bool = True
+) -> DeltaGenerator:
+    """The menu below a picture; returns the place beside it."""
+    with st.container(horizontal=True, key=f"quiet-{key.replace('.', '-')}"):
+        quiet = st.container(width="stretch")
+        with st.popover("Save", type="tertiary", icon=":material/download:", key=f"{key}.menu"):
+            shown = False
+            if table is not None:
+                shown = st.toggle(TABLE_TITLE, key=f"{key}.opened", persist_state="session")
+                st.download_button(
+                    "CSV",
+                    lambda: csv_bytes(table() if callable(table) else table),
+                    file_name=f"{name}.csv",
+                    mime="text/csv",
+                    key=f"{key}.table.download",
+                    on_click="ignore",
+                )
+            if is_chart:
+                page_actions.save_picture(key, name)
+    if shown and table is not None:
+        st.dataframe(table() if callable(table) else table, hide_index=True, alt=alt)
+    return quiet
+
+
+def _draw(
+    figure: go.Figure,
+    widget_key: str,
+    alt: str,
+    config: dict[str, Any],
+    on_select: Callable[[list[Any]], None] | None,
+) -> None:
+    """Put a figure on the page, in its colours and its width."""
     background: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
     figure.update_layout(template=theme.chart_template(background), datarevision=1)
-    widget_key = f"{key}.{file_format}"
 
     def clicked() -> None:
         points = st.session_state[widget_key]["selection"]["points"]
@@ -60,16 +120,11 @@ def chart(
         width="stretch",
         theme=None,  # Streamlit's own would turn all text grey
         key=widget_key,
-        config=theme.chart_config(name, file_format),
+        config=config,
         alt=alt,
         on_select=clicked if on_select else "ignore",
         selection_mode="points",
     )
-    if callable(table):
-        lazy_table(table, key, name, alt)
-    elif table is not None:
-        with st.expander(TABLE_TITLE, icon=TABLE_ICON):
-            _table_with_download(table, key, name, alt)
 
 
 @st.fragment
@@ -121,9 +176,9 @@ def _fit_to_width(figure: go.Figure, widget_key: str) -> None:
 
 
 def overlay_frame(key: str, css: dict[str, str]) -> None:
-    """A frame above a chart, which need not be drawn again when the frame moves; `place` is CSS."""
+    """A frame above a picture, which need not be drawn again when the frame moves."""
     rules = "; ".join(f"{name}: {value}" for name, value in css.items())
-    selector = f'.st-key-{key.replace(".", "-")}-{image_format()} [data-testid="stPlotlyChart"]'
+    selector = f'.st-key-{key.replace(".", "-")} [data-testid="stPlotlyChart"]'
     st.html(
         f"<style>{selector} {{ position: relative }} {selector}::after "
         f"{{ content: ''; position: absolute; "

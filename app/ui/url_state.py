@@ -48,7 +48,7 @@ def sync_with_url(
     """
     name = name or key
     requested = st.query_params.get(name, "")
-    option = _find_option(options, format_option, requested) if requested else None
+    option = find_option(options, format_option, requested) if requested else None
     if option is not None:
         if st.session_state.get(key) != option:
             st.session_state[key] = option
@@ -88,7 +88,7 @@ def sync_several_with_url(
     """
     if key in st.query_params:
         requested = [part for text in st.query_params.get_all(key) for part in _split_ids(text)]
-        option_by_text = {part: _find_option(options, format_option, part) for part in requested}
+        option_by_text = {part: find_option(options, format_option, part) for part in requested}
         missing = [part for part, option in option_by_text.items() if option is None]
         if missing:
             quoted = ", ".join(f"“{part[:60]}”" for part in missing[:5])
@@ -115,10 +115,10 @@ def _split_ids(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
-def _find_option(
+def find_option(
     options: Sequence[T], format_option: Callable[[T], str], requested: str
 ) -> T | None:
-    """The option of this id, else the one that reads so."""
+    """Return the option of this id, else the one that reads so."""
     ids = {str(option): option for option in options}
     if requested in ids:
         return ids[requested]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +22,7 @@ from app.theme import BACKGROUNDS, TEXT_COLOURS
 from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 
+MAX_HEIGHT = 500  # pixels; what is longer scrolls in its frame
 View = Literal["head", "model"]
 MAX_TOKENS = 96  # positions on a side beyond which lines are a grey wall
 MAX_LINES = {"head": 40_000, "model": 80_000}  # that a browser draws at once
@@ -64,11 +66,23 @@ def lines_html(
     """A frame with bertviz's view of a pattern; BadInput if it would be too much to draw."""
     if refusal_reason := why_not_drawn(pattern, view):
         raise BadInput(refusal_reason)
-    page = _sandboxed_page(_bertviz_html(pattern, view, layer, head, background), background)
+    aligned = _align_text(pattern)
+    page = _sandboxed_page(_bertviz_html(aligned, view, layer, head, background), background)
     return (
         f'<body style="margin:0"><iframe sandbox="allow-scripts" title="Attention as lines" '
         f'style="border:0;width:100%;height:100vh" srcdoc="{html.escape(page)}"></iframe></body>'
     )
+
+
+def _align_text(pattern: AttentionPattern) -> AttentionPattern:
+    """Put empty queries beside the prefix, so that equal tokens stand at equal heights."""
+    kinds = [token.kind for token in pattern.keys]
+    p = next((i for i, kind in enumerate(kinds) if kind != "prefix"), len(kinds))
+    if not p or pattern.attention_kind == "cross":
+        return pattern
+    weights = np.pad(pattern.weights, ((0, 0), (0, 0), (p, 0), (0, 0)))
+    queries = (*(AttentionToken("") for _ in range(p)), *pattern.queries)
+    return replace(pattern, queries=queries, weights=weights)
 
 
 def view_height(pattern: AttentionPattern, view: View) -> int:
@@ -76,7 +90,7 @@ def view_height(pattern: AttentionPattern, view: View) -> int:
     longest = max(len(pattern.queries), len(pattern.keys))
     small = pattern.layers * (longest * 84 / (pattern.heads + 1) + 10) + 70
     needed = longest * 23 + 90 if view == "head" else max(small, longest * 18 + 120)
-    return int(min(max(needed, 240), 900))
+    return int(min(max(needed, 240), MAX_HEIGHT))
 
 
 def _bertviz_html(
@@ -120,7 +134,7 @@ def _sandboxed_page(content: str, background: Literal["light", "dark"]) -> str:
     # Long words stand out to the left of bertviz's box, and its grey mark is made for a white page.
     mark = {"light": "#D5DBE3", "dark": "#3A4452"}[background]
     style = (
-        f"body{{margin:4px 4px 4px 56px;font-size:14px}}"
+        f"body{{margin:4px 4px 64px 56px;font-size:14px}}"
         f"body{{background:{BACKGROUNDS[background]};color:{TEXT_COLOURS[background]}}}"
         f"svg{{overflow:visible}} svg text{{fill:{TEXT_COLOURS[background]}}} "
         f".background{{fill:{mark}}}"

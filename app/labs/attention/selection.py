@@ -5,7 +5,6 @@ The choice of the run lives in the address (`?run=…`), so that other pages can
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.ui import pickers, run_styles, url_state, widgets
+from app.theme import NEUTRAL
+from app.ui import frame, pickers, run_styles, text_choice, widgets
+from app.ui.subject import Choice, typed
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
@@ -21,17 +22,19 @@ from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from peftcore.models.architectures import ModelKind
 
+LAB = "attention"
 BASE_PREFIX = "base:"  # marks an untouched base among the ids of runs
-NO_MODEL = ""
+NO_MODEL = "nothing"
 GOLD_TARGET, AFTER_ANSWER, BEFORE_ANSWER, OWN_TEXT = (
     "The gold target",
     "Its own answer",
     "The other's answer",
     "My own text",
 )
-MAX_SHOWN_CHARACTERS = 200
 MAX_REMEMBERED = 8  # data sets a session remembers the numbers of
 
 
@@ -42,6 +45,7 @@ class AttentionSubject:
     name: str
     base: str
     run: Run | None = None
+    colour: str = NEUTRAL
 
     @property
     def run_id(self) -> str | None:
@@ -92,7 +96,9 @@ def subjects_by_id() -> dict[str, AttentionSubject]:
     ]
     styles = run_styles.styles_by_run(runs)
     run_subjects = {
-        run.id: AttentionSubject(_subject_title(styles[run.id].name, run), run.spec.base, run)
+        run.id: AttentionSubject(
+            _subject_title(styles[run.id].name, run), run.spec.base, run, styles[run.id].colour
+        )
         for run in runs
     }
     return run_subjects | {
@@ -109,46 +115,45 @@ def _subject_title(name: str, run: Run) -> str:
 
 
 def pick_subjects(
-    subjects: dict[str, AttentionSubject],
-) -> tuple[AttentionSubject, AttentionSubject | None, int]:
-    """The model to look into, the one to compare it with, and the seed."""
+    bar: DeltaGenerator, subjects: dict[str, AttentionSubject]
+) -> tuple[AttentionSubject, AttentionSubject | None]:
+    """The model to look into, and the one to compare it with."""
     names = {name: subject.name for name, subject in subjects.items()}
-    on_change = url_state.sync_with_url(
-        pickers.why_run_missing("it needs a base model of this machine"),
-        "attention.run",
-        list(subjects),
-        name="run",
-        format_option=names.__getitem__,
-        first=_default_subject(subjects),
-    )
-    left, right, last = st.columns([3, 3, 1], vertical_alignment="bottom")
-    after = left.selectbox(
+    run = Choice(
+        LAB,
+        "run",
         "Model",
         list(subjects),
-        format_func=names.__getitem__,
-        key="attention.run",
-        on_change=on_change,
+        first=_default_subject(subjects),
+        option_text=names.__getitem__,
+        missing=pickers.why_run_missing("it needs a base model of this machine"),
     )
+    after = run.settle()
     base = subjects[after].base
     same_base = [name for name, other in subjects.items() if other.base == base and name != after]
     same_base.sort(key=lambda name: not name.startswith(BASE_PREFIX))  # the untouched base first
     before_options = [*same_base, NO_MODEL] if subjects[after].run else [NO_MODEL, *same_base]
-    before = right.selectbox(
+    against = Choice(
+        LAB,
+        "with",
         "Compare with",
         before_options,
-        format_func=lambda name: subjects[name].name if name else "Nothing",
-        key=f"attention.against.{after}",
-        help="Models on the same base, which read the same tokens.",
+        option_text=lambda name: f"vs {names.get(name, name)}",
     )
-    before_subject = subjects[before] if before else None
-    seeds = max(subjects[after].seeds, before_subject.seeds if before_subject else 1)
-    most_seeds = max(
-        subjects[after], before_subject or subjects[after], key=lambda subject: subject.seeds
-    )
-    seed = last.selectbox(
-        "Seed", range(seeds), format_func=most_seeds.seed_number, key=f"attention.seed.{seeds}"
-    )
-    return subjects[after], before_subject, seed
+    with bar:
+        run.as_list(label_visibility="collapsed", width=185)
+        before = against.as_list(label_visibility="collapsed", width=150)
+    frame.run_colour(run.key, subjects[after].colour)
+    return subjects[after], subjects.get(before)
+
+
+def pick_seed(bar: DeltaGenerator, after: AttentionSubject, before: AttentionSubject | None) -> int:
+    """The seed, by its place among those of the run that has most."""
+    most_seeds = max(after, before or after, key=lambda subject: subject.seeds)
+    numbers = [most_seeds.seed_number(index) for index in range(most_seeds.seeds)]
+    seed = Choice(LAB, "seed", "Seed", numbers, option_text=lambda number: f"Seed {number}")
+    with bar:
+        return numbers.index(seed.as_list(label_visibility="collapsed", width=86))
 
 
 def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
@@ -161,109 +166,65 @@ def _default_subject(subjects: dict[str, AttentionSubject]) -> str:
     return min(prefixes, key=lambda pair: pair[0])[1] if prefixes else next(iter(subjects))
 
 
-def pick_input(after: AttentionSubject) -> tuple[str, Example] | None:
-    """Offer a task's examples and typed text; return the task's name and the text to read."""
+def pick_input(
+    bar: DeltaGenerator, after: AttentionSubject, before: AttentionSubject | None
+) -> AttentionComparison | None:
+    """Offer a text, a seed, and what decoders read after the text; None while there is no text."""
     names = [task.name for task in cache.list_tasks() if task.available()]
     first_task = after.run.spec.task if after.run else names[0]
-    names = [first_task, *(name for name in names if name != first_task)]
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        source = pickers.pick_one("Input", ["An example", "My own text"], "attention.source")
-        task: str = st.selectbox(
-            "Examples of",
-            names,
-            format_func=run_catalog.task_title,
-            key=f"attention.task.{first_task}",
-            width=250,
-        )
-        rows = cache.split_examples(task, "test")
-        example = None
-        if source == "An example" and rows.examples and not rows.problem:
-            example = _pick_example(task, rows.examples)
-    if source == "My own text":
-        return _type_example(task)
+    reads = ""
+
+    def pick_reading() -> None:
+        nonlocal reads
+        reads = _pick_reading(after, before)
+
+    task, example = text_choice.pick_text(LAB, bar, first_task, pick_reading)
+    seed = pick_seed(bar, after, before)
     if example is None:
-        st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
         return None
-    st.text(example.source)
-    return task, example
+    return AttentionComparison(after, before, seed, task, example, reads)
 
 
-def _pick_example(task: str, rows: Sequence[Example]) -> Example:
-    """One of the examples, by number or by chance."""
-    key = f"attention.example.{task}"
-    number = st.number_input(f"Example, 1 to {len(rows):,}", 1, len(rows), key=key, width=180)
-    st.button(
-        "Another",
-        key="attention.another",
-        icon=":material/casino:",
-        on_click=_pick_random_example,
-        args=(key, len(rows)),
+def _pick_reading(after: AttentionSubject, before: AttentionSubject | None) -> str:
+    """Offer what decoders read: the gold target, an answer, or a text of one's own."""
+    if catalog.describe_base(after.base).kind == "encoder":
+        return ""
+    choices = [GOLD_TARGET, AFTER_ANSWER, *([BEFORE_ANSWER] if before else []), OWN_TEXT]
+    reads = Choice(LAB, "reads", "The decoder reads", choices).as_list(
+        help="Both models read the same, else their patterns could not be compared."
     )
-    return rows[number - 1]
+    if reads == OWN_TEXT:
+        typed(LAB, "answer", "What the decoder reads")
+    return reads
 
 
-def _pick_random_example(key: str, example_count: int) -> None:
-    st.session_state[key] = random.SystemRandom().randint(1, example_count)
-
-
-def _type_example(task: str) -> tuple[str, Example] | None:
-    """Offer a text of one's own; None while it is empty."""
-    from peftcore.training.predict import typed_example
-
-    text = st.text_area(
-        "Text",
-        key="attention.text",
-        height=90,
-        placeholder="Type a text; a pair has || between its two texts",
-        help="It is sent as it stands: models that write expect their task's template.",
-        persist_state="session",
-    )
-    if not text.strip():
-        st.caption("Type a text, and every head shows what it looks at.")
-        return None
-    return task, typed_example(text)
-
-
-def pick_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
-    """The question with what decoders read settled: gold, an answer, or a text of one's own."""
-    if comparison.kind == "encoder":
+def with_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
+    """The question with what decoders read settled, as it was chosen."""
+    source = comparison.decoder_source
+    if not source:
         return comparison
     from peftcore.labs.attention import capture
 
-    choices = [GOLD_TARGET] if comparison.example.target else []
-    choices += [AFTER_ANSWER, *([BEFORE_ANSWER] if comparison.before else []), OWN_TEXT]
-    source = pickers.pick_one(
-        "The decoder reads",
-        choices,
-        f"attention.reads.{len(choices)}.{choices[0]}",
-        help="Both models read the same, else their patterns could not be compared.",
-    )
+    example = comparison.example
+    if source == GOLD_TARGET and not example.target:  # a typed text has none
+        source = AFTER_ANSWER
     if source == GOLD_TARGET:
-        text, source_words = comparison.example.target, "the gold target"
-    elif source == OWN_TEXT:
-        text = st.text_input("What the decoder reads", key="attention.target")
-        source_words = "a text of your own"
+        return replace(comparison, decoder_source="the gold target")
+    if source == OWN_TEXT:
+        text, words = st.session_state.get(f"{LAB}.answer", ""), "a text of your own"
     else:
-        answerer = (
-            comparison.after
-            if source == AFTER_ANSWER or not comparison.before
-            else comparison.before
-        )
-        blank_example = replace(comparison.example, target="")
+        use_after = source == AFTER_ANSWER or not comparison.before
+        answerer = comparison.after if use_after else comparison.before
+        assert answerer is not None
+        blank_example = replace(example, target="")
         capture.check_length(
             cache.base_model(answerer.base), blank_example
         )  # before it is answered
         text = cache.greedy_answer(
             answerer.run, answerer.base, blank_example, min(comparison.seed, answerer.seeds - 1)
         )
-        source_words = f"the greedy answer of {answerer.name}"
-    st.caption(
-        f"The decoder reads {widgets.escape_markdown(source_words)}: "
-        f"“{widgets.escape_markdown(text[:MAX_SHOWN_CHARACTERS])}”"
-    )
-    return replace(
-        comparison, example=replace(comparison.example, target=text), decoder_source=source_words
-    )
+        words = f"the greedy answer of {answerer.name}"
+    return replace(comparison, example=replace(example, target=text), decoder_source=words)
 
 
 def with_short_example(comparison: AttentionComparison) -> AttentionComparison | None:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -13,106 +12,82 @@ import streamlit as st
 
 from app.figures import attention as figures
 from app.figures import attention_summary as summary_figures
-from app.figures.scales import ColourLimit, colour_limit
-from app.labs.attention import bertviz_view, selection
-from app.labs.attention.selection import AttentionComparison
+from app.figures.scales import colour_limit
+from app.labs.attention import bertviz_view, findings, selection
+from app.labs.attention.selected_head import SelectedHead
+from app.labs.attention.selection import LAB, AttentionComparison
 from app.state import cache
-from app.ui import charts, pickers
+from app.ui import charts, subject
+from app.ui.frame import Frame
+from app.ui.subject import Choice, remember
 from peftcore.analysis import attention as analysis
 from peftcore.analysis.attention import MEASURES, AttentionPattern, TokenDisplay
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
 ShownSide = Literal["After", "Before", "Change", "Side by side"]
-Measures: TypeAlias = dict[str, np.ndarray]  # by name, (l, h)
-ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross: decoder to encoder"}
 DEFAULT_EXAMPLES = 16  # what a data set is described by unless somebody asks for more
 
 
-@dataclass(frozen=True)
-class SelectedHead:
-    """Both sides of one place, and the head that is looked at."""
-
-    comparison: selection.AttentionComparison
-    after: AttentionPattern
-    before: AttentionPattern | None
-    layer: int
-    head: int
-
-    @property
-    def file_stem(self) -> str:
-        """Return the start of the names of saved files."""
-        return f"attention-{self.after.attention_kind}-layer{self.layer + 1}-head{self.head + 1}"
-
-    @cached_property
-    def measured(self) -> Measures:
-        """Every head in numbers."""
-        return analysis.measure_heads(self.after)
-
-    @cached_property
-    def measured_before(self) -> Measures | None:
-        """Every head of the other side in numbers."""
-        return analysis.measure_heads(self.before) if self.before is not None else None
-
-    @cached_property
-    def variation(self) -> np.ndarray | None:
-        """Total variation of every head from before to after, (l, h)."""
-        if self.before is None:
-            return None
-        return analysis.total_variation(self.before, self.after)
-
-    @property
-    def position_text(self) -> str:
-        """Layer and head in words."""
-        return f"layer {self.layer + 1}, head {self.head + 1}"
-
-
-def pick_head(comparison: selection.AttentionComparison) -> SelectedHead:
-    """Record both models, and let the reader choose the attention, the layer and the head."""
+def pick_head(bar: DeltaGenerator, comparison: AttentionComparison) -> SelectedHead:
+    """Record both models, and let the reader choose the layer, of its kind, and the head."""
     after = comparison.after.attention_patterns(comparison.example, comparison.seed)
     before = (
         comparison.before.attention_patterns(comparison.example, comparison.seed)
         if comparison.before
         else None
     )
-    with st.container(horizontal=True):
-        attention_kind = pickers.pick_one(
-            "Attention",
-            list(after),
-            f"attention.place.{len(after)}.{next(iter(after))}",
-            ATTENTION_KINDS.__getitem__,
-        )
-        pattern = after[attention_kind]
-        earlier = before[attention_kind] if before else None
-        first = _telling_head(pattern, earlier)
-        layer = _pick_number("Layer", "layer", pattern.layers, first[0])
-        head = _pick_number("Head", "head", pattern.heads, first[1])
-    return SelectedHead(comparison, pattern, earlier, layer, head)
+    kind, layer = _pick_layer(bar, after, before)
+    pattern, earlier = after[kind], before[kind] if before else None
+    heads = Choice(
+        LAB,
+        "head",
+        "Head",
+        range(1, pattern.heads + 1),
+        first=_telling_head(pattern, earlier)[1] + 1,
+        option_text=lambda number: f"Head {number}",
+    )
+    with bar:
+        head = heads.as_list(label_visibility="collapsed", width=88) - 1
+    return SelectedHead(comparison, pattern, earlier, layer, head, len(after))
+
+
+def _pick_layer(
+    bar: DeltaGenerator,
+    after: dict[str, AttentionPattern],
+    before: dict[str, AttentionPattern] | None,
+) -> tuple[str, int]:
+    """Offer the layers of all kinds of attention; return the kind and the layer from zero."""
+    first_kind = next(iter(after))
+    first = _telling_head(after[first_kind], before[first_kind] if before else None)[0]
+    names = subject.layer_names({kind: pattern.layers for kind, pattern in after.items()})
+    choice = Choice(
+        LAB,
+        "layer",
+        "Layer",
+        list(names),
+        first=list(names)[first],
+        option_text=names.__getitem__,
+    )
+    with bar:
+        kind, _, number = choice.as_list(label_visibility="collapsed", width=112).rpartition("-")
+    return kind or first_kind, int(number) - 1
 
 
 def _telling_head(after: AttentionPattern, before: AttentionPattern | None) -> tuple[int, int]:
-    """The head that is shown first: of a deep model the one that changed most, else the first."""
-    chosen = {"attention.layer", "attention.head"} <= {*st.session_state, *st.query_params}
+    """The head that is usual: of a deep model the one that changed most, else the first."""
     deep = summary_figures.needs_summary(after.layers, after.heads)
-    if before is None or not deep or chosen:
+    if before is None or not deep:
         return 0, 0
     variation = analysis.total_variation(before, after)
     layer, head = divmod(int(variation.argmax()), after.heads)
     return layer, head
 
 
-def _pick_number(title: str, name: str, count: int, first: int) -> int:
-    """A layer or head, counted from one for people and from zero in the code."""
-    key = f"attention.{name}"
-    if st.session_state.get(key, 1) > count:
-        st.session_state[key] = count
-    on_change = pickers.sync_choice(title, range(1, count + 1), key, first=first + 1)
-    return st.number_input(title, 1, count, key=key, on_change=on_change, width=130) - 1
-
-
-def _select_head(layer: int, head: int) -> None:
-    for name, index in (("layer", layer), ("head", head)):
-        key = f"attention.{name}"
-        st.session_state[key] = index + 1
-        st.query_params[key] = str(index + 1)
+def _select_head(selected: SelectedHead, layer: int, head: int) -> None:
+    remember(LAB, "layer", subject.layer_id(selected.after.attention_kind, layer, selected.kinds))
+    remember(LAB, "head", str(head + 1))
 
 
 def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
@@ -123,49 +98,35 @@ def _pick_filters(selected: SelectedHead) -> dict[str, Any]:
         "renormalised": "Left out, rest rescaled",
     }
     chosen: dict[str, Any] = {}
-    with st.expander("Leave something out", icon=":material/filter_alt:"):
-        left, right = st.columns(2)
-        for column, name, title, advice in (
-            (left, "special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
-            (right, "learnt", "Virtual tokens", "Positions of a prefix or a soft prompt."),
-        ):
-            options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
-            chosen[name] = column.segmented_control(
-                title,
-                options,
-                default="shown",
-                required=True,
-                format_func=display_titles.__getitem__,
-                key=f"attention.{name}",
-                help=f"{advice} Rescaled, the rest of each row sums to one again.",
-            )
-        parts = {token.part for token in (*selected.after.queries, *selected.after.keys)} - {0}
+    for name, title, advice in (
+        ("special", "Special tokens", "Such as [CLS], the end sign, the start sign."),
+        ("learnt", "Virtual tokens", "Positions of a prefix or a soft prompt."),
+    ):
+        options: list[TokenDisplay] = ["shown", "hidden", "renormalised"]
+        choice = Choice(LAB, name, title, options, option_text=display_titles.__getitem__)
+        chosen[name] = choice.as_buttons(
+            help=f"{advice} Rescaled, the rest of each row sums to one again."
+        )
+    parts = {token.part for token in (*selected.after.queries, *selected.after.keys)} - {0}
+    names = {0: "All tokens", 1: "First text", 2: "Second text"}
+    for name, title in (("query_part", "Looking (queries)"), ("key_part", "Looked at (keys)")):
+        side = selected.after.queries if name == "query_part" else selected.after.keys
+        part_options = [0, *sorted({token.part for token in side} - {0})]
         if parts:
-            names = {0: "All tokens", 1: "First text", 2: "Second text"}
-            for column, name, title in (
-                (left, "query_part", "Looking (queries)"),
-                (right, "key_part", "Looked at (keys)"),
-            ):
-                side = selected.after.queries if name == "query_part" else selected.after.keys
-                part_options = [0, *sorted({token.part for token in side} - {0})]
-                chosen[name] = column.segmented_control(
-                    title,
-                    part_options,
-                    default=0,
-                    required=True,
-                    format_func=names.__getitem__,
-                    key=f"attention.{name}.{len(part_options)}",
-                )
+            part = Choice(LAB, name, title, part_options, option_text=names.__getitem__)
+            chosen[name] = part.as_buttons()
     return chosen
 
 
-def show_patterns(selected: SelectedHead) -> None:
-    """All heads, as small pictures or as a map of one number each, and one of them large."""
-    deep = summary_figures.needs_summary(selected.after.layers, selected.after.heads)
-    with st.container(horizontal=True):
+def show_patterns(frame: Frame, selected: SelectedHead) -> None:
+    """One head large, before, after and changed; a map of all heads beside it."""
+    with frame.side:
         show = _pick_shown_side(selected)
-        measure = _pick_measure(selected) if deep else ""
-    filters = _pick_filters(selected)
+        small_map = st.container()
+    frame.explain(_how_to_read(selected))
+    with frame.more():
+        measure = _pick_measure(selected)
+        filters = _pick_filters(selected)
     after = analysis.filter_pattern(selected.after, **filters)
     panels: list[figures.Panel] = [("After", after)]
     signed = False
@@ -173,39 +134,43 @@ def show_patterns(selected: SelectedHead) -> None:
         before = analysis.filter_pattern(selected.before, **filters)
         panels, signed = _pattern_panels(before, after, show)
     main_pattern = panels[-1][1]
-    if deep:
-        limit = colour_limit(*(pattern.weights[selected.layer] for _, pattern in panels))
-        _show_head_map(selected, show, measure)
-        _show_small_heads(selected, (main_pattern, limit, signed), show, selected.layer)
-    else:
-        limit = colour_limit(*(pattern.weights for _, pattern in panels))
-        _show_small_heads(selected, (main_pattern, limit, signed), show)
-    if not deep:
-        _show_measures(selected)
+    sizes = [p for name, p in panels if name != "Change"] or [after]
+    limit = colour_limit(*(p.weights[selected.layer, selected.head] for p in sizes))
     strongest = list(analysis.strongest(main_pattern, selected.layer, selected.head))
-    charts.chart(
-        figures.head_heatmap(panels, selected.layer, selected.head, limit, signed),
-        key="attention.head.picture",
-        name=selected.file_stem,
-        alt=figures.head_heatmap_alt(main_pattern, selected.layer, selected.head, strongest),
-        table=lambda: _head_table(panels, selected.layer, selected.head),
-        on_select=lambda spot: _select_query(selected, main_pattern, int(spot[0])),
-    )
-    if deep:  # the head itself comes as near to the map of all as can be
+    frame.say(*findings.pattern_finding(selected))
+    with frame.picture:
+        quiet = charts.picture(
+            figures.head_heatmap(panels, selected.layer, selected.head, limit, signed),
+            key="attention.head.picture",
+            name=selected.file_stem,
+            alt=figures.head_heatmap_alt(main_pattern, selected.layer, selected.head, strongest),
+            table=lambda: _head_table(panels, selected.layer, selected.head),
+            on_select=lambda spot: _select_query(selected, main_pattern, int(spot[0])),
+        )
+        quiet.caption(findings.quiet_line(selected))
+    with small_map:
+        _show_head_map(selected, show, measure)
+    with frame.below:
         _show_measures(selected)
-    _show_caption(selected, show)
-    charts.image_format_control()
+        _show_small_heads(selected, (panels, signed), show)
+
+
+def _how_to_read(selected: SelectedHead) -> str:
+    """How the large picture is read, and what was trained."""
+    words = "Each row is a token that looks, each column one that is looked at; a row sums to one. "
+    if any(token.kind in analysis.LEARNED_KINDS for token in selected.after.keys):
+        words += "Green columns are virtual tokens: P of a prefix, S of a soft prompt. "
+    if selected.before is not None:
+        words += "In the change, blue is attention gained and orange lost."
+    return f"{words}\n\n{findings.method_in_words(selected.comparison.after)}"
 
 
 def _pick_shown_side(selected: SelectedHead) -> ShownSide:
-    """Offer after, before and the change, which is shown first where nothing else would differ."""
+    """Offer before, after and the change, side by side or one of them."""
     if selected.before is None:
         return "After"
-    learnt = any(token.kind in analysis.LEARNED_KINDS for token in selected.after.keys)
-    options: list[ShownSide] = ["After", "Before", "Change", "Side by side"]
-    return pickers.pick_in_url(
-        "Show", options, "attention.show", first="After" if learnt else "Change"
-    )
+    options: list[ShownSide] = ["Side by side", "Before", "After", "Change"]
+    return Choice(LAB, "show", "Show", options).as_buttons(label_visibility="collapsed")
 
 
 def _pick_measure(selected: SelectedHead) -> str:
@@ -216,28 +181,31 @@ def _pick_measure(selected: SelectedHead) -> str:
     silent |= set() if selected.before is not None else {"variation"}
     silent |= {"distance"} if selected.after.attention_kind == "cross" else set()
     names = [name for name in ("variation", *MEASURES) if name not in silent]
-    return pickers.pick_in_url(
-        "Shade of a head",
-        list(dict.fromkeys(names)),
-        "attention.statistic",
-        lambda name: MEASURES[name].title,
-    )
+    options = list(dict.fromkeys(names))
+    return Choice(
+        LAB,
+        "measure",
+        "Shade of a head on the map",
+        options,
+        option_text=lambda name: MEASURES[name].title,
+    ).as_buttons()
 
 
 def _show_head_map(selected: SelectedHead, show: ShownSide, measure: str) -> None:
-    """A cell for each head, shaded by a measure of it."""
+    """A cell for each head, shaded by a measure of it; a click chooses the head."""
     values, side, signed = _measured_side(selected, show, measure)
     notes = _hover_notes(selected)
-    charts.chart(
-        summary_figures.head_map(values, measure, side, notes, signed),
+    charts.picture(
+        summary_figures.head_map(values, measure, side, notes, signed, small=True),
         key="attention.map",
         name=f"attention-{selected.after.attention_kind}-{measure}",
         alt=summary_figures.head_map_alt(values, measure, side),
         table=lambda: _overview_table(selected),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
+        on_select=lambda spot: _select_head(selected, int(spot[0]), int(spot[1])),
+    ).caption("A click chooses a head.")
     charts.overlay_frame(
-        "attention.map", summary_figures.cell_frame(values.shape, selected.layer, selected.head)
+        "attention.map",
+        summary_figures.cell_frame(values.shape, selected.layer, selected.head, small=True),
     )
 
 
@@ -259,18 +227,17 @@ def _measured_side(
 
 
 def _show_small_heads(
-    selected: SelectedHead,
-    shown: tuple[AttentionPattern, ColourLimit, bool],
-    show: ShownSide,
-    layer: int | None = None,
+    selected: SelectedHead, shown: tuple[list[figures.Panel], bool], show: ShownSide
 ) -> None:
-    """Small pictures of all heads, or of those of one layer; a click chooses a head."""
-    (pattern, limit, signed), notes = shown, _hover_notes(selected)
+    """Small pictures of all heads, of a deep model of those of one layer; a click chooses one."""
+    (panels, signed), notes = shown, _hover_notes(selected)
+    pattern, moved, first_layer = panels[-1][1], selected.variation, 0
+    deep = summary_figures.needs_summary(selected.after.layers, selected.after.heads)
     subject_by_show = {"Before": selected.comparison.before, "After": selected.comparison.after}
     titled_subject = subject_by_show.get(show)
     title = titled_subject.name if titled_subject else "Change from before to after"
-    moved, first_layer = selected.variation, 0
-    if layer is not None:
+    if deep:
+        layer = selected.layer
         pattern = replace(
             pattern,
             weights=pattern.weights[layer : layer + 1],
@@ -278,37 +245,40 @@ def _show_small_heads(
         )
         notes, moved, first_layer = notes[layer : layer + 1], None, layer
         title = f"Layer {layer + 1} · {title}"
-    charts.chart(
+    limit = colour_limit(pattern.weights)
+    charts.picture(
         figures.head_overview(pattern, limit, title, notes, signed, first_layer),
         key="attention.overview",
         name=f"attention-{selected.after.attention_kind}",
         alt=figures.head_overview_alt(pattern, moved, title),
-        table=None if layer is not None else lambda: _overview_table(selected),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
+        on_select=lambda spot: _select_head(selected, int(spot[0]), int(spot[1])),
+    ).caption("Rows of a small picture look, columns are looked at; a click chooses a head.")
     charts.overlay_frame(
         "attention.overview",
         figures.tile_frame(pattern, selected.layer - first_layer, selected.head),
-    )
-    st.caption(
-        "Rows of a small picture look, columns are looked at; choose a head by a click or by its "
-        "numbers above."
     )
 
 
 def _pattern_panels(
     before: AttentionPattern, after: AttentionPattern, show: ShownSide
 ) -> tuple[list[figures.Panel], bool]:
-    """The pictures of one head, on the union of both sides' positions if both are seen."""
+    """The pictures of one head; a change is seen on the union of both sides' positions.
+
+    Where only one side has virtual tokens, the change is shown among the text.
+    """
     if show == "Before":
         return [("Before", before)], False
     if show == "After":
         return [("After", after)], False
     change = analysis.pattern_difference(before, after)
+    same_queries = before.queries == after.queries
+    if same_queries and not any(token.kind in analysis.LEARNED_KINDS for token in before.keys):
+        change = analysis.filter_pattern(change, learnt="hidden")
     if show == "Change":
         return [("Change", change)], True
-    first, second = analysis.align_patterns(before, after)
-    return [("Before", first), ("After", second), ("Change", change)], True
+    if not same_queries:
+        before, after = analysis.align_patterns(before, after)
+    return [("Before", before), ("After", after), ("Change", change)], True
 
 
 def _hover_notes(selected: SelectedHead) -> list[list[str]]:
@@ -388,51 +358,31 @@ def _delta_text(change: float, share: bool) -> str | None:
     return f"{words} points" if share else words
 
 
-def _show_caption(selected: SelectedHead, show: ShownSide) -> None:
-    """One caption: what is seen, of whom, and what the signs mean."""
-    comparison = selected.comparison
-    after = comparison.after
-    seed_index = min(comparison.seed, after.seeds - 1)
-    seed = (
-        f"seed {after.seed_number(seed_index)}, one of {after.seeds}" if after.run else "no adapter"
-    )
-    words = [f"n = 1 input, {seed}. P and S number the positions of a prefix or a soft prompt."]
-    if show in ("Change", "Side by side"):
-        words.append(
-            "Blue is attention gained, orange lost, all on one scale; a virtual token had none "
-            "before."
-        )
-    if selected.after.attention_kind != "cross" and selected.before is not None and selected.layer:
-        words.append(
-            "Layers below have changed this layer's input, so its pattern over the text may "
-            "change even where a prefix alone could only rescale it."
-        )
-    st.caption(" ".join(words))
-
-
 def _select_query(selected: SelectedHead, main_pattern: AttentionPattern, row: int) -> None:
     """Remember the query of a clicked cell for the step-by-step view."""
     token = main_pattern.queries[row]
     equal_tokens = [i for i, other in enumerate(selected.after.queries) if other == token]
     earlier = sum(other == token for other in main_pattern.queries[:row])
     if earlier < len(equal_tokens):
-        st.session_state[f"attention.query.{len(selected.after.queries)}"] = equal_tokens[earlier]
+        remember(LAB, "query", str(equal_tokens[earlier] + 1))
 
 
-def show_one_query(selected: SelectedHead) -> None:
+def show_one_query(frame: Frame, selected: SelectedHead) -> None:
     """Scores, softmax and weights of one query of one head."""
     queries = selected.after.queries
-    sides = ["After", "Before"] if selected.before is not None else ["After"]
-    with st.container(horizontal=True):
-        query = st.selectbox(
-            "Query",
-            range(len(queries)),
-            index=_telling_query(selected),
-            format_func=lambda i: f"{i + 1}: {queries[i].text}",
-            key=f"attention.query.{len(queries)}",
-            width=260,
+    with frame.side:
+        query = (
+            Choice(
+                LAB,
+                "query",
+                "Query: the token that looks",
+                range(1, len(queries) + 1),
+                first=_telling_query(selected) + 1,
+                option_text=lambda number: f"{number}: {queries[number - 1].text}",
+            ).as_list()
+            - 1
         )
-        side = pickers.pick_one("Model", sides, "attention.side", default="After")
+        side = _pick_side(selected)
     pattern = selected.after
     if side == "Before" and selected.before is not None:
         pattern, query = selected.before, _counterpart(selected, query)
@@ -441,21 +391,29 @@ def show_one_query(selected: SelectedHead) -> None:
             return
     trace = analysis.trace_query(pattern, selected.layer, selected.head, query)
     title = f"{trace.query.text} ({query + 1}) in {selected.position_text}, {side.lower()}"
-    charts.chart(
-        figures.query_trace_chart(trace, title),
-        key="attention.steps",
-        name=f"{selected.file_stem}-query{query + 1}",
-        alt=figures.query_trace_alt(trace),
-        table=lambda: analysis.trace_table(trace),
-    )
+    frame.say(*findings.query_finding(trace, side, selected))
+    with frame.picture:
+        charts.picture(
+            figures.query_trace_chart(trace, title),
+            key="attention.steps",
+            name=f"{selected.file_stem}-query{query + 1}",
+            alt=figures.query_trace_alt(trace),
+            table=lambda: analysis.trace_table(trace),
+        ).caption(findings.quiet_line(selected))
     assert pattern.score_inputs is not None
     scale = pattern.score_inputs.scale[selected.layer]
-    st.caption(
+    frame.explain(
         f"The query's vector times a key's, element by element (left), summed, times {scale:.3g}, "
-        "plus what the model adds for the distance of two positions, is the score. e to the "
-        "power of the score, divided by the sum over all keys, is the weight. Orange bars are "
+        "plus what the model adds for the distance of two positions, is the score; e to the "
+        "power of the score, divided by the sum over all keys, is the weight. Green bars are "
         "virtual tokens; keys without a bar may not be looked at."
     )
+
+
+def _pick_side(selected: SelectedHead) -> str:
+    """Offer the model after or before, where there are both."""
+    sides = ["After", "Before"] if selected.before is not None else ["After"]
+    return Choice(LAB, "side", "Model", sides).as_buttons()
 
 
 def _telling_query(selected: SelectedHead) -> int:
@@ -477,48 +435,59 @@ def _counterpart(selected: SelectedHead, query: int) -> int:
     return other_text[text.index(query)] if query in text else -1
 
 
-def show_head_statistics(selected: SelectedHead) -> None:
+def show_head_statistics(frame: Frame, selected: SelectedHead) -> None:
     """Show every head in numbers over test examples, with intervals over seeds."""
-    after, before = _measure_heads(selected.comparison)
+    frame.explain(
+        "A cell is a head, its shade the mean of one number over test examples; numbers of other "
+        "seeds vary as far as the 95 % interval on hover and in the table says. There is no "
+        "interval where seeds fall into two groups."
+    )
+    with frame.side:
+        controls = st.container()
+        after, before = _measure_heads(selected.comparison)
     if after is None or (selected.comparison.before and before is None):
+        with frame.picture:
+            st.info("Not measured yet. Every seed reads the first test examples once.")
         return
     attention_kind = selected.after.attention_kind
     statistics = after[attention_kind]
-    measure = pickers.pick_one(
-        "Number",
-        list(statistics.measures),
-        f"attention.measure.{len(statistics.measures)}",
-        lambda name: MEASURES[name].title,
-        default=_telling_statistic(statistics),
-    )
-    sides: list[figures.Side] = ["after", "before", "change"] if before else ["after"]
-    side: figures.Side = pickers.pick_one(
-        "Show", sides, f"attention.statistics.{len(sides)}", str.capitalize, default=sides[-1]
-    )
+    sides: list[figures.Side] = ["change", "after", "before"] if before else ["after"]
+    with controls:
+        measure = Choice(
+            LAB,
+            "number",
+            "Number",
+            list(statistics.measures),
+            first=_telling_statistic(statistics),
+            option_text=lambda name: MEASURES[name].title,
+        ).as_list(help=MEASURES["learnt"].help)
+        side: figures.Side = Choice(
+            LAB, "of", "Show", sides, option_text=str.capitalize
+        ).as_buttons()
     head_rows = analysis.head_rows(before[attention_kind] if before else None, statistics, measure)
     shape = (selected.after.layers, selected.after.heads)
     deep = summary_figures.needs_summary(*shape)
-    charts.chart(
-        summary_figures.head_rows_map(head_rows, side, measure)
-        if deep
-        else figures.head_measure_table(head_rows, side, measure, (selected.layer, selected.head)),
-        key="attention.heads",
-        name=f"attention-{attention_kind}-{measure}-{side}",
-        alt=figures.head_measure_alt(head_rows, side, measure),
-        table=lambda: _rows_table(head_rows),
-        on_select=lambda spot: _select_head(int(spot[0]), int(spot[1])),
-    )
+    frame.say(*findings.statistics_finding(head_rows, side, measure, statistics))
+    with frame.picture:
+        charts.picture(
+            summary_figures.head_rows_map(head_rows, side, measure)
+            if deep
+            else figures.head_measure_table(
+                head_rows, side, measure, (selected.layer, selected.head)
+            ),
+            key="attention.heads",
+            name=f"attention-{attention_kind}-{measure}-{side}",
+            alt=figures.head_measure_alt(head_rows, side, measure),
+            table=lambda: _rows_table(head_rows),
+            on_select=lambda spot: _select_head(selected, int(spot[0]), int(spot[1])),
+        ).caption(
+            f"n = {statistics.examples} test examples, mean over their tokens · "
+            f"{statistics.seeds} seeds · decoders read the gold target · a click chooses a head"
+        )
     if deep:
         charts.overlay_frame(
             "attention.heads", summary_figures.cell_frame(shape, selected.layer, selected.head)
         )
-    st.caption(
-        f"{MEASURES[measure].help}. n = {statistics.examples} test examples, mean over their "
-        f"tokens; {statistics.seeds} seeds, 95 % intervals of other seeds on these examples on "
-        "hover and in the table, none where seeds fall into two groups. "
-        "Decoders read the gold target. A click on a cell chooses that head."
-    )
-    charts.image_format_control()
 
 
 def _telling_statistic(statistics: analysis.HeadStatistics) -> str:
@@ -538,14 +507,13 @@ def _measure_heads(comparison: AttentionComparison) -> tuple[Statistics | None, 
         return None, None
     max_examples = min(len(examples), 200)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        count = st.number_input(
+        count = Choice(
+            LAB,
+            "count",
             "Test examples",
-            1,
-            max_examples,
-            min(DEFAULT_EXAMPLES, max_examples),
-            key=f"attention.count.{comparison.task}",
-            width=200,
-        )
+            range(1, max_examples + 1),
+            first=min(DEFAULT_EXAMPLES, max_examples),
+        ).as_number(width=130)
         pressed = st.button(
             "Measure every head",
             type="primary",
@@ -555,11 +523,6 @@ def _measure_heads(comparison: AttentionComparison) -> tuple[Statistics | None, 
     options = (comparison.task, count, examples, pressed)
     after = selection.head_statistics(comparison.after, *options)
     before = selection.head_statistics(comparison.before, *options) if comparison.before else None
-    if after is None or (comparison.before and before is None):
-        st.caption(
-            f"Not measured yet. Every seed reads the first {count} test examples; the numbers "
-            "stay for as long as this browser window."
-        )
     return after, before
 
 
@@ -590,23 +553,36 @@ def _rows_table(rows: list[analysis.HeadRow]) -> pd.DataFrame:
     )
 
 
-def show_lines(selected: SelectedHead) -> None:
+def show_lines(frame: Frame, selected: SelectedHead) -> None:
     """The same attention as lines between tokens, drawn by bertviz in a closed frame."""
     names: dict[bertviz_view.View, str] = {"head": "Head view", "model": "Model view"}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        view: bertviz_view.View = pickers.pick_one(
-            "Lines", list(names), "attention.lines", names.__getitem__, default="head"
-        )
-        sides = ["After", "Before"] if selected.before is not None else ["After"]
-        side = pickers.pick_one("Model", sides, "attention.lines.side", default="After")
-    filters = _pick_filters(selected)
+    with frame.side:
+        view = Choice(
+            LAB, "lines", "Lines", list(names), option_text=names.__getitem__
+        ).as_buttons()
+        side = _pick_side(selected)
+    advice = {
+        "head": "A click on a coloured square takes that head away or adds it, a double click "
+        "leaves it alone; moving over a word shows where it looks.",
+        "model": "A click on a small picture opens it; queries are on the left, keys on the right.",
+    }
+    frame.explain(f"{advice[view]} The same as values, for the keyboard too, is in Patterns.")
+    with frame.more():
+        filters = _pick_filters(selected)
     unfiltered = (
         selected.before if side == "Before" and selected.before is not None else selected.after
     )
     pattern = analysis.filter_pattern(unfiltered, **filters)
-    if reason := bertviz_view.why_not_drawn(pattern, view):
-        st.info(reason, icon=":material/width_full:")
-        return
+    frame.say(*findings.pattern_finding(selected))
+    with frame.picture:
+        if reason := bertviz_view.why_not_drawn(pattern, view):
+            st.info(reason, icon=":material/width_full:")
+            return
+        _draw_lines(selected, pattern, view)
+
+
+def _draw_lines(selected: SelectedHead, pattern: AttentionPattern, view: bertviz_view.View) -> None:
+    """Put the lines on the page, with what they rest on."""
     background: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     with st.spinner("Drawing the lines…"):
         page = bertviz_view.lines_html(pattern, view, selected.layer, selected.head, background)
@@ -617,18 +593,12 @@ def show_lines(selected: SelectedHead) -> None:
         alt=f"Lines from queries on the left to keys on the right, {selected.position_text}. "
         f"Largest: {strongest}.",
     )
-    advice = {
-        "head": "A click on a coloured square takes that head away or adds it, a double click "
-        "leaves it alone; moving over a word shows where it looks.",
-        "model": "A click on a small picture opens it; queries are on the left, keys on the right.",
-    }
     st.caption(
-        f"Drawn by bertviz from weights rounded to four digits. {advice[view]} The same as values, "
-        "with a table and for the keyboard, is in the view Patterns."
+        f"{findings.quiet_line(selected)} · drawn by bertviz from weights rounded to four digits"
     )
 
 
-VIEWS: dict[str, Callable[[SelectedHead], None]] = {
+VIEWS: dict[str, Callable[[Frame, SelectedHead], None]] = {
     "Patterns": show_patterns,
     "One query, step by step": show_one_query,
     "Over a data set": show_head_statistics,

@@ -94,7 +94,7 @@ def test_a_line_divides_what_is_learnt_from_text():
     assert [shape.x0 for shape in shapes] == [0.5]
 
 
-def test_before_after_and_change_share_one_signed_scale():
+def test_before_and_after_share_a_scale_and_a_change_has_its_own():
     plain = pattern(keys=WORDS)
     before, after = a.align_patterns(plain, pattern())
     change = a.pattern_difference(before, after)
@@ -102,10 +102,29 @@ def test_before_after_and_change_share_one_signed_scale():
     limit = scales.colour_limit(*(one.weights for one in (before, after, change)))
     figure = figures.head_heatmap(panels, 0, 0, limit, True)
     maps = [trace for trace in figure.data if trace.type == "heatmap"]
-    assert len(maps) == 3
-    assert {trace.coloraxis for trace in maps} == {"coloraxis"}
-    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (-limit.top, limit.top)
-    assert "+" in figure.data[-1].text[0] or "-" in figure.data[-1].text[0]
+    text = [trace.coloraxis for trace in maps if trace.coloraxis != "coloraxis3"]
+    assert text == ["coloraxis", "coloraxis", "coloraxis2"]
+    assert (figure.layout.coloraxis.cmin, figure.layout.coloraxis.cmax) == (0, limit.top)
+    among_text = np.abs(change.weights[0, 0][:, 1:]).max()
+    assert figure.layout.coloraxis2.cmax == pytest.approx(among_text)
+    words = figure.data[-2].text[0]
+    assert "+" in words or "-" in words
+
+
+def test_columns_that_are_learnt_have_a_colour_of_their_own():
+    one = pattern()
+    text, _, learnt = figures.head_heatmap([("After", one)], 0, 0, WHOLE, False).data
+    assert np.isnan(text.z[:, 0]).all()
+    assert np.isnan(learnt.z[:, 1:]).all()
+    assert learnt.z[:, 0] == pytest.approx(one.weights[0, 0, :, 0])
+
+
+def test_a_long_text_stays_above_the_fold_with_fewer_words_beside_it():
+    many = tuple(a.AttentionToken(f"w{i}") for i in range(80))
+    figure = figures.head_heatmap([("After", pattern(1, 1, many, many))], 0, 0, WHOLE, False)
+    assert figure.layout.height == figures.MAX_HEIGHT
+    inner = figure.layout.height - figure.layout.margin.t - figure.layout.margin.b
+    assert len(figure.layout.yaxis.tickvals) * figures.LABEL_PITCH <= inner + figures.LABEL_PITCH
 
 
 def test_long_texts_side_by_side_keep_their_labels_apart():

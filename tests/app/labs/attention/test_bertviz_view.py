@@ -42,7 +42,7 @@ def test_a_hostile_token_is_text_and_reads_as_typed(view):
     assert "onerror=alert(1)>" not in given
     assert "</script><img" not in given
     (data,) = parameters(words, view)["attention"]
-    assert data["left_text"] == list(words)
+    assert data["left_text"] == ["", *words]  # beside the prefix, which does not look
     assert data["right_text"] == ["P1", *words]
 
 
@@ -57,15 +57,17 @@ def test_layers_and_heads_are_numbered_from_one():
     found = parameters(view="model")
     assert found["include_layers"] == [1, 2]
     assert found["include_heads"] == [1, 2, 3]
-    assert np.array(found["attention"][0]["attn"]).shape == (2, 3, 3, 4)
+    assert np.array(found["attention"][0]["attn"]).shape == (2, 3, 4, 4)
     found = parameters()
     assert found["layer"] == 2
     assert found["heads"] == [2]
-    assert np.array(found["attention"][0]["attn"]).sum(-1) == pytest.approx(1)
+    rows = np.array(found["attention"][0]["attn"]).sum(-1)
+    assert rows[..., 1:] == pytest.approx(1)
+    assert not rows[..., 0].any()  # stands beside the prefix, which does not look
 
 
 def test_weights_are_rounded():
-    assert parameters(words=("a", "b"))["attention"][0]["attn"][0][0][0] == [0.3333] * 3
+    assert parameters(words=("a", "b"))["attention"][0]["attn"][0][0][1] == [0.3333] * 3
 
 
 @pytest.mark.parametrize(
@@ -81,4 +83,4 @@ def test_too_much_is_refused_with_an_alternative(count, layers, view, message):
 
 def test_what_was_typed_as_a_stand_in_cannot_become_markup():
     (data,) = parameters(("\ue000script\ue001",))["attention"]
-    assert data["left_text"] == ["\ufffdscript\ufffd"]
+    assert data["left_text"][1:] == ["\ufffdscript\ufffd"]

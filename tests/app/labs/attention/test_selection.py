@@ -27,29 +27,28 @@ def test_first_paint_offers_everything_and_records_nothing():
 def test_two_runs_are_compared_on_the_union_of_their_positions():
     prefix = shipped("prefix_tuning")
     page = started(run=prefix)
-    page.selectbox(key=f"attention.against.{prefix}").set_value(shipped("prompt_tuning")).run()
+    page.selectbox(key="attention.with").set_value(shipped("prompt_tuning")).run()
     page.segmented_control(key="attention.show").set_value("Change").run()
-    ticks = charts(sound(page))[1]["layout"]["xaxis"]["ticktext"]
+    ticks = charts(sound(page))[0]["layout"]["xaxis"]["ticktext"]
     assert {"<i>P1</i>", "<i>S1</i>"} <= set(ticks)
 
 
 def test_an_own_answer_is_said_to_be_one():
     page = started()
-    reads = next(c for c in page.segmented_control if c.label == "The decoder reads")
-    sound(reads.set_value("Its own answer").run())
+    sound(page.selectbox(key="attention.reads").set_value("Its own answer").run())
     assert "greedy answer of Prefix tuning" in words(page)
 
 
 def test_text_too_long_to_be_seen_is_refused_with_a_way_out():
     page = started()
-    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.segmented_control(key="attention.source").set_value("own").run()
     page.text_area(key="attention.text").set_value("a dog and " * 100).run()
     assert "measure whole data sets" in words(sound(page))
 
 
 def test_without_text_it_says_what_to_do(no_demo_runs):
     page = open_page("attention")
-    page.segmented_control(key="attention.source").set_value("My own text").run()
+    page.segmented_control(key="attention.source").set_value("own").run()
     assert "Type a text" in words(sound(page))
 
 

@@ -1,0 +1,94 @@
+// Buttons that act on the page in the browser alone: copy its address, save a chart's picture.
+//
+// A chart is several SVG layers of one size; saved they are one file, without hover words.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SHORT = 1500; // milliseconds within which changes of the address are one step of Back
+
+export default function (component) {
+  const { data, parentElement: root } = component;
+  joinSteps();
+  const place = root.querySelector(".actions");
+  place.replaceChildren(...data.actions.map((action) => button(action, data)));
+}
+
+function button({ act, label }, data) {
+  const made = document.createElement("button");
+  made.type = "button";
+  made.textContent = label;
+  made.addEventListener("click", async () => {
+    const done = act === "copy" ? await copyAddress() : await save(data.chart, data.name, act);
+    made.textContent = done;
+    setTimeout(() => (made.textContent = label), 1600);
+  });
+  return made;
+}
+
+async function copyAddress() {
+  try {
+    await navigator.clipboard.writeText(location.href);
+  } catch {
+    // Without a secure address there is no clipboard to write to but this way.
+    const field = document.createElement("textarea");
+    field.value = location.href;
+    document.body.append(field);
+    field.select();
+    document.execCommand("copy");
+    field.remove();
+  }
+  return "Copied";
+}
+
+async function save(chart, name, format) {
+  const layers = [...document.querySelectorAll(`.st-key-${chart} .js-plotly-plot svg.main-svg`)];
+  if (!layers.length) return "Nothing to save";
+  const [width, height] = ["width", "height"].map((side) => layers[0].getAttribute(side));
+  const whole = document.createElementNS(SVG, "svg");
+  for (const [key, value] of Object.entries({ xmlns: SVG, width, height }))
+    whole.setAttribute(key, value);
+  for (const layer of layers) {
+    const copy = layer.cloneNode(true);
+    copy.querySelectorAll(".hoverlayer").forEach((each) => each.remove());
+    whole.append(copy);
+  }
+  const text = new XMLSerializer().serializeToString(whole);
+  const blob = new Blob([text], { type: "image/svg+xml" });
+  download(format === "png" ? await pixels(blob, +width, +height) : blob, `${name}.${format}`);
+  return "Saved";
+}
+
+// The picture at twice its size.
+async function pixels(blob, width, height) {
+  const image = new Image();
+  image.src = URL.createObjectURL(blob);
+  await image.decode();
+  const canvas = document.createElement("canvas");
+  [canvas.width, canvas.height] = [2 * width, 2 * height];
+  canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+  URL.revokeObjectURL(image.src);
+  return new Promise((done) => canvas.toBlob(done, "image/png"));
+}
+
+function download(blob, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(blob);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+}
+
+// A page opened without a query gets one a moment later: to Back that is one step, not two.
+function joinSteps() {
+  if (history.joinsSteps) return;
+  history.joinsSteps = true;
+  const push = history.pushState.bind(history);
+  let last = 0;
+  history.pushState = (state, title, url) => {
+    const to = new URL(url ?? location.href, location.href);
+    const here = to.pathname === location.pathname;
+    const joined = here && (!location.search || Date.now() - last < SHORT);
+    last = Date.now();
+    if (joined) history.replaceState(state, title, url);
+    else push(state, title, url);
+  };
+}

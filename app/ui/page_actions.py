@@ -1,0 +1,32 @@
+"""Buttons that act in the browser alone: copy the page's address, save a chart as SVG or PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import streamlit as st
+
+FRONTEND = Path(__file__).parents[1] / "frontend"
+PAGE_ACTIONS = st.components.v2.component(
+    "page_actions",
+    html='<div class="actions"></div>',
+    css=(FRONTEND / "page_actions.css").read_text(encoding="utf-8"),
+    js=(FRONTEND / "page_actions.js").read_text(encoding="utf-8"),
+)
+
+
+def copy_link() -> None:
+    """Offer the address of what is on the screen."""
+    actions = [{"act": "copy", "label": "Copy link"}]
+    PAGE_ACTIONS(key="page.copy", data={"actions": actions}, width="content")
+
+
+def save_picture(widget_key: str, name: str) -> None:
+    """Offer the chart of a widget as a file called `name`."""
+    actions = [{"act": form, "label": form.upper()} for form in ("svg", "png")]
+    chart = widget_key.replace(".", "-")
+    PAGE_ACTIONS(
+        key=f"{widget_key}.save",
+        data={"actions": actions, "chart": chart, "name": name},
+        width="content",
+    )
