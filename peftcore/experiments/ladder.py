@@ -312,16 +312,13 @@ def read_tries(file: Path | None = None) -> list[Try]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as rows:
-        return [
-            Try(
-                **row
-                | {
-                    "dev_loss": float(row["dev_loss"]) if row["dev_loss"] else None,
-                    "stopped": int(row["stopped"]),
-                }
-            )
-            for row in csv.DictReader(rows)
-        ]
+        return [_read_try(row) for row in csv.DictReader(rows)]
+
+
+def _read_try(row: dict[str, Any]) -> Try:
+    """Return a try from its line of the table."""
+    loss = float(row["dev_loss"]) if row["dev_loss"] else None
+    return Try(**{**row, "dev_loss": loss, "stopped": int(row["stopped"])})
 
 
 def ship_ladder(out: Path, file: Path | None = None) -> list[Run]:
