@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import stats
@@ -18,8 +18,10 @@ from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.resampling import LEVEL
 from peftcore.metrics.scores import metric_range
 from peftcore.runs import zero_shot
-from peftcore.runs.store import Run
 from peftcore.runs.zero_shot import ZeroShot
+
+if TYPE_CHECKING:
+    from peftcore.runs.store import Run
 
 
 @dataclass(frozen=True)
