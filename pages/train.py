@@ -3,7 +3,14 @@
 import streamlit as st
 
 from app.state import cache
-from app.training import power_note, run_size, specs_from_form, submit, sweep_panel
+from app.training import (
+    label_words,
+    power_note,
+    run_size,
+    specs_from_form,
+    submit,
+    sweep_panel,
+)
 from app.training.specs_from_form import TrainForm
 from app.ui import errors, forms, pickers, url_state, widgets
 from peftcore.errors import BadInput
@@ -23,6 +30,7 @@ with left:
 with right:
     base = pickers.pick_base("train.base")
     st.caption(widgets.describe_base(base))
+words = label_words.pick_words(task, base)
 
 
 def method_name(name: str) -> str:
@@ -50,11 +58,11 @@ with second:
 with third:
     steps = forms.field_widget(Training, "steps", form_key, value=size.values["steps"])
 with st.expander("Training, population and evaluation", icon=":material/tune:"):
-    skipped_fields = {"shots", "steps", "learning_rate", "standardise"}
+    skipped_fields = {"shots", "steps", "learning_rate", "standardise", "label_words"}
     training = forms.settings_form(
         Training,
         f"{form_key}.training",
-        values=size.section("training") | {"shots": shots, "steps": steps},
+        values=size.section("training") | {"shots": shots, "steps": steps, "label_words": words},
         skip=skipped_fields,
     )
     population = forms.settings_form(

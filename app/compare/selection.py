@@ -31,6 +31,7 @@ from peftcore.analysis.judgement import JudgedRuns
 from peftcore.data.task import Task
 from peftcore.metrics import scores
 from peftcore.rating import HumanScore
+from peftcore.runs import zero_shot
 from peftcore.runs.store import Run, RunStore
 
 METRIC_PARAM, MARGIN_PARAM = "metric", "margin"  # in the address, beside runs
@@ -86,7 +87,7 @@ class Comparison:
     @cached_property
     def untouched(self) -> list[BaseReference]:
         """What the runs' bases score by themselves, where that was measured."""
-        return base_answers.references_of(self.runs, self.metric)
+        return base_answers.references_of(zero_shot.of_runs(self.runs), self.metric)
 
     @property
     def reference_levels(self) -> dict[str, float]:

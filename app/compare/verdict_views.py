@@ -11,7 +11,7 @@ from app.figures import compare, verdicts
 from app.ui import pickers, population
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
-from peftcore.analysis import draws, judgement
+from peftcore.analysis import best_steps, draws, judgement
 from peftcore.runs import zero_shot
 
 
@@ -48,6 +48,8 @@ def show_basis(chosen: Comparison) -> None:
         tables.tries_in_words(chosen.runs, chosen.names) if len(chosen.runs) > 1 else "",
     ]
     st.caption(escape_markdown(" ".join(filter(None, words))))
+    for note in best_steps.notes(chosen.runs, chosen.names):
+        st.caption(f":material/flag: {escape_markdown(note)}")
 
 
 def _untouched_text(chosen: Comparison) -> list[str]:

@@ -20,6 +20,7 @@ from app.state.score_estimates import score_estimates
 from app.training import run_actions, run_overlay
 from app.ui import charts, errors, job_panel, widgets
 from app.ui.population import estimates_caption, pick_population
+from peftcore.analysis import best_steps
 from peftcore.analysis.inference import Estimate
 from peftcore.errors import BadInput
 from peftcore.jobs.background import TrainingJob
@@ -60,6 +61,11 @@ def _show_state(run: Run, status: RunStatus) -> None:
             "The process that trained it has ended without a word, by a restart for example. "
             "Everything up to its last checkpoint is kept: Resume goes on from there to the same "
             "result."
+        )
+    if status.state == "done" and (ends := best_steps.best_steps(run).in_words()):
+        st.caption(
+            f":material/flag: {ends}: best at an end, a seed was not given its chance; try more "
+            "steps, or another learning rate."
         )
     if status.error_id:
         st.error(f"Error id **{status.error_id}**; the run's log file has the details.")

@@ -114,6 +114,8 @@ def widget_for(name: str, field: FieldInfo, key: str, value: Any, placeholder: s
         )
     if choices := _closed_choices(kind):
         return _choice_widget(choices, value, optional, common)
+    if get_origin(kind) is dict:  # names of its own: a page that has them offers them
+        return value
     if get_origin(kind) in (tuple, list, set, frozenset):
         return _collection_widget(kind, value, common)
     text = st.text_input(value="" if value is None else str(value), **common)

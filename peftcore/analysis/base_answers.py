@@ -17,11 +17,10 @@ from peftcore.analysis.inference import SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.resampling import LEVEL
 from peftcore.metrics.scores import metric_range
-from peftcore.runs import zero_shot
 from peftcore.runs.zero_shot import ZeroShot
 
 if TYPE_CHECKING:
-    from peftcore.runs.store import Run
+    pass
 
 
 @dataclass(frozen=True)
@@ -84,10 +83,9 @@ def reference_of(found: ZeroShot | None, metric: str) -> BaseReference | None:
     )
 
 
-def references_of(runs: Iterable[Run], metric: str) -> list[BaseReference]:
-    """Return the references of runs, each base and set of questions once, the best first."""
-    keys = dict.fromkeys(map(zero_shot.key_of_run, runs))
-    found = (reference_of(zero_shot.find(key), metric) for key in keys)
+def references_of(measured: Iterable[ZeroShot], metric: str) -> list[BaseReference]:
+    """Return the references that a metric counts, the best first."""
+    found = (reference_of(each, metric) for each in measured)
     return sorted((each for each in found if each is not None), key=lambda each: -each.mean)
 
 

@@ -10,13 +10,15 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis import comparability, comparison, judgement, run_tables
+from peftcore.analysis import best_steps, comparability, comparison, judgement, run_tables
 from peftcore.analysis.base_answers import BaseReference, references_of
+from peftcore.analysis.best_steps import BestSteps
 from peftcore.analysis.inference import POPULATIONS, Population
 from peftcore.analysis.judgement import JudgedRuns
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics.scores import metric_range
+from peftcore.runs import zero_shot
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run, RunStore
 from peftcore.training.checkpoint import load_adapter
@@ -118,6 +120,7 @@ class RunComparison:
     tries: dict[str, int]  # run → learning rates tried for its method, as far as runs are kept
     caveats: list[str]  # allowed differences a reader should know
     untouched: list[BaseReference]  # what their bases score by themselves, where measured
+    at_an_end: dict[str, BestSteps]  # run → seeds whose best step is the start or the last one
 
     @property
     def metric(self) -> str:
@@ -197,7 +200,8 @@ def compare(
         found,
         _count_tries(chosen, store.all()),
         comparability.caveats(chosen),
-        references_of(chosen, name),
+        references_of(zero_shot.of_runs(chosen), name),
+        {run.id: best_steps.best_steps(run) for run in chosen},
     )
 
 

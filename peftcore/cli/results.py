@@ -86,6 +86,7 @@ def compare(
         "in_words": found.in_words(),
         "caveats": found.caveats,
         "untouched": [each.as_values() for each in found.untouched],
+        "best_steps": {run: vars(each) for run, each in found.at_an_end.items()},
     }
 
     def lines() -> Iterator[str]:
@@ -97,6 +98,9 @@ def compare(
         tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
         yield f"Learning rates tried for each method, in runs that are kept: {tried}."
         yield from found.caveats
+        for run, ends in found.at_an_end.items():
+            if ends.in_words():
+                yield f"{run}: {ends.in_words()}."
         form = judgement.value_format(found.metric)
         yield from (each.in_words(form) for each in found.untouched)
 

@@ -61,6 +61,8 @@ def train(
     """Train one method on one task, and score it.  A run that is done is not trained again."""
     resources.use_data()
     wanted = spec.build()
+    if not queue:
+        resources.torch_device()  # which may refuse, before anything is remarked on
     if note := _size_note(spec, wanted):
         typer.echo(note, err=True)
     checked = label_check.check_labels(wanted.base, wanted.task, wanted.training.label_words)

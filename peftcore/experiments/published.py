@@ -15,16 +15,20 @@ import pandas as pd
 
 from peftcore import paths
 from peftcore.adapters.base import METHODS
-from peftcore.analysis import inference, verdicts
+from peftcore.analysis import best_steps, inference, verdicts
+from peftcore.analysis.base_answers import references_of
 from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Estimate, SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.experiments import studies
+from peftcore.experiments.demo_runs import HEADLINE_TASK
 from peftcore.experiments.ladder import RUNGS, ZERO_SHOT, ladder_cells
 from peftcore.experiments.ladder_results import LadderScore, judge_ladder
 from peftcore.experiments.studies import ExperimentRow
 from peftcore.metrics.scores import METRICS, metric_range
+from peftcore.runs import zero_shot
 from peftcore.runs.store import Run, RunStore
+from peftcore.sweeps import tuning_budget
 from peftcore.system.markdown_blocks import replace_block
 
 README = paths.ROOT / "README.md"
@@ -145,15 +149,24 @@ def method_name(run: Run) -> str:
     return f"{title} (simplex of {vertices})" if vertices > 1 else title
 
 
-def demo_block() -> str:
-    """Write the table of the demo runs on entailment, and what it says."""
+def demo_block(task: str = HEADLINE_TASK) -> str:
+    """Write the table of the demo runs on a task, what its base does alone, and what it says."""
     runs = [
         run
         for run in shipped_runs("demo_runs")
-        if run.spec.task == "miniworld_nli" and run.spec.population.seeds == 4
+        if run.spec.task == task and run.spec.population.seeds == 4
     ]
     table = runs_table(runs, {"accuracy": ".3f"}, {"accuracy": "accuracy"}, method_name)
-    return f"{table}\n\n{verdict_sentences(runs, 'accuracy', method_name)}"
+    base = " ".join(
+        each.in_words(".3f") for each in references_of(zero_shot.of_runs(runs), "accuracy")
+    )
+    tried = tuning_budget.describe_tries(
+        [tuning_budget.find_budget(run, runs) for run in runs],
+        {run.id: method_name(run) for run in runs},
+    )
+    ends = best_steps.notes(runs, {run.id: method_name(run) for run in runs})
+    beside = " ".join([base, tried, *ends]).strip()
+    return f"{table}\n\n{beside}\n\n{verdict_sentences(runs, 'accuracy', method_name)}"
 
 
 def sweep_block() -> str:
@@ -199,6 +212,7 @@ def _ladder_cell(score: LadderScore | None) -> str:
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo-runs": (README, demo_block),
     "ladder": (README, ladder_block),
+    "spelling-runs": (README, lambda: demo_block("miniworld_nli")),
     "sweep-runs": (SWEEPS_README, sweep_block),
     "study-verdicts": (README, lambda: study_block(studies.read(MEASURED))),
 }

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -94,6 +94,12 @@ def find(key: str) -> ZeroShot | None:
 def of_run(run: Run) -> ZeroShot | None:
     """Return what a run's untouched base answers to the questions of the run, if measured."""
     return find(key_of_run(run))
+
+
+def of_runs(runs: Iterable[Run]) -> list[ZeroShot]:
+    """Return what the bases of runs answer, each base and set of questions once."""
+    keys = dict.fromkeys(map(key_of_run, runs))
+    return [found for found in map(find, keys) if found is not None]
 
 
 def write(key: str, found: ZeroShot) -> Path:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from peftcore.adapters import measured_rates
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
@@ -43,7 +44,8 @@ def find_budget(run: Run, runs: Iterable[Run]) -> TuningBudget:
 
     Short runs of a search may also differ in steps, seeds, looks and answers, alike among
     themselves; of several such searches the one with most rates counts. A run without any is its
-    own only try.
+    own only try. The searches behind demo runs do not ship; what they came to is kept in
+    `measured_rates`.
     """
     wanted = _what_is_tuned(run.spec)
     groups: dict[tuple[int, int, str], dict[float, Run]] = {}
@@ -56,7 +58,24 @@ def find_budget(run: Run, runs: Iterable[Run]) -> TuningBudget:
     if not groups:
         raise BadInput(f"run {run.id} is {run.status().state}; only finished runs were tried")
     (steps, seeds, _), found = max(groups.items(), key=lambda item: (len(item[1]), item[0][0]))
+    kept = _kept_search(run)
+    if kept is not None and len(kept) > len(found):
+        return TuningBudget(run.id, kept, steps, 1)
     return TuningBudget(run.id, tuple(finished_trials(found.values())), steps, seeds)
+
+
+def _kept_search(run: Run) -> tuple[LearningRateTrial, ...] | None:
+    """Return the tries that a demo run's rate is from; None for other runs."""
+    spec = run.spec
+    search = measured_rates.find_search(
+        spec.base, spec.task, spec.method, spec.population.vertices, spec.training.learning_rate
+    )
+    if search is None:
+        return None
+    return tuple(
+        LearningRateTrial(rate, loss, 0, run.id, score)
+        for rate, (score, loss) in search.tries.items()
+    )
 
 
 def _what_is_tuned(spec: RunSpec) -> str:

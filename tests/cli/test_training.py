@@ -12,7 +12,8 @@ from peftcore.runs.store import RunStore
 
 def test_train_prints_run_scores_seconds_and_trainable(trained):
     result = trained[1]
-    assert set(result) == {"run", "scores", "seconds", "trainable"}
+    assert set(result) == {"run", "scores", "seconds", "trainable", "labels"}
+    assert set(result["labels"]["words"]) == {"entailment", "neutral", "contradiction"}
     accuracy = result["scores"]["accuracy"]
     limits = {"mean", "low", "high", "population", "items", "reason", "seeds"}
     assert set(accuracy) == limits

@@ -8,6 +8,8 @@ from support.runs import make_run, make_runs
 
 from app import theme
 from peftcore import tasks
+from peftcore.runs import zero_shot
+from peftcore.runs.zero_shot import ZeroShot
 
 
 def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
@@ -79,6 +81,34 @@ def test_overlap_of_training_samples_is_shown_where_it_is_much():
     assert "Two seeds share 50 % of their training examples" in words(open_page("compare"))
     make_run("lora", training={"shots": 48, "steps": 300})
     assert "Two seeds share" not in words(open_page("compare"))
+
+
+def test_the_untouched_base_stands_beside_the_runs():
+    run = make_run("lora")
+    make_run("spt")
+    assert f"zero-shot {run.id}" in words(open_page("compare"))
+    rows = tasks.find_task("miniworld_nli").load("test")[:24]
+    labels = [row.label for row in rows]
+    wrong = ["neutral" if label == "entailment" else label for label in labels]
+    own, best = (dict.fromkeys(labels, word) for word in ("spelt", "known"))
+    zero_shot.write(
+        zero_shot.key_of_run(run),
+        ZeroShot("tiny-t5", "miniworld_nli", own, best, 3, 48, [row.id for row in rows], labels,
+                 wrong, labels),
+    )  # fmt: skip
+    page = open_page("compare")
+    assert "Without any training tiny-t5 scores 1.000 (0.862 to 1.000)" in words(page)
+    assert "among the words of these runs, 0.667" in words(page)
+    assert "No run scores more than tiny-t5 without an adapter does" in words(page)
+    shapes = charts(page)[0]["layout"]["shapes"]
+    assert {shape["type"] for shape in shapes} == {"line", "rect"}
+
+
+def test_seeds_best_at_an_end_are_marked():
+    run = make_run("lora")
+    run.write_status(seeds=[{"seed": n, "best_step": 200} for n in range(4)])
+    shown = words(open_page("compare"))
+    assert "Best at the last step, so that more steps may help: LoRA (4 of 4 seeds)" in shown
 
 
 def test_a_run_above_guessing_is_not_said_to_guess():

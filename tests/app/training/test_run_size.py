@@ -28,7 +28,9 @@ def test_a_size_fills_in_the_form_and_a_change_of_it_stays(monkeypatch):
     app = open_page("train")
     app.selectbox(key="train.base").set_value("tiny-t5").run()
     assert sound(app)
-    assert app.number_input(key="train.steps").value == 200
+    assert (
+        app.number_input(key="train.steps").value == presets.presets_for(0)["usual"].values["steps"]
+    )
     app.segmented_control(key="train.size").set_value("quick").run()
     quick = presets.presets_for(0)["quick"].values
     assert app.number_input(key="train.small.quick.steps").value == quick["steps"]

@@ -58,8 +58,20 @@ def test_the_command_quotes_lists_for_the_shell():
 
 
 def test_defaults_are_left_out_of_the_command():
-    spec = planning.build_spec("random-t5", "miniworld_nli", "lora")
+    size = presets.find_preset(presets.USUAL, 10)
+    parts = {part: size.section(part) for part in presets.SECTIONS}
+    spec = planning.build_spec("random-t5", "miniworld_nli", "lora", **parts)
     assert "--set" not in specs_from_form.training_command(spec)
+    earlier = planning.build_spec("random-t5", "miniworld_nli", "lora")
+    assert "--set patience=0 --set select=loss" in specs_from_form.training_command(earlier)
+
+
+def test_words_for_labels_are_said_in_the_command():
+    words = {"entailment": "true", "contradiction": "false"}
+    spec = planning.build_spec(
+        "random-t5", "miniworld_nli", "lora", training={"label_words": words}
+    )
+    assert spoken(specs_from_form.training_command(spec)).id == spec.id
 
 
 def test_each_method_keeps_its_own_learning_rate():
