@@ -12,6 +12,7 @@ from peftcore.labs.landscape.request import LandscapeJob
 from peftcore.labs.toys import results
 from peftcore.models import base_model, catalog
 from peftcore.rating.demo import open_rating_store
+from peftcore.runs import zero_shot
 from peftcore.runs.store import RunStore
 from peftcore.training.checkpoint import load_adapter
 
@@ -97,3 +98,14 @@ def test_every_shipped_rating_project_opens():
         assert len(rating.item_table(book, user, project.id))
         assert len(rating.verdict_table(book, user, project.id))
     book.close()
+
+
+def test_what_untouched_bases_answer_belongs_to_shipped_runs():
+    shipped = [run for folder in FOLDERS for run in RunStore(paths.ASSETS / folder).all(False)]
+    keys = {zero_shot.key_of_run(run) for run in shipped}
+    files = sorted((paths.ASSETS / zero_shot.FOLDER).glob("*.json"))
+    assert files
+    for file in files:
+        assert file.stem in keys
+        found = zero_shot.find(file.stem)
+        assert len(found.examples) == len(found.labels) == len(found.asked) == len(found.mapped)

@@ -25,6 +25,7 @@ SEED_STEP = 0.11  # how far equal seeds stand below one another
 MAX_STACK = 0.28  # how far the last of many equal seeds stands below the first
 TITLE_WIDTH = 34  # characters of a title's line on a phone
 TITLE_LINE = 19  # pixels of a further one
+REFERENCE_LINE = 15  # pixels of the name of a line
 
 
 def metric_axis_title(metric: str) -> str:
@@ -55,17 +56,23 @@ def score_intervals(
         figure.add_traces(_run_traces(row, seeds, metric, style, -float(index)))
     for low, high in bands:
         figure.add_vrect(low, high, fillcolor=NEUTRAL, opacity=0.12, line_width=0, layer="below")
-    for name, value in (references or {}).items():
+    for index, (name, value) in enumerate((references or {}).items()):
         figure.add_vline(
             x=value,
             line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            annotation={"text": plotly_text(name), "yanchor": "bottom"},
+            annotation={
+                "text": plotly_text(name),
+                "yanchor": "bottom",
+                "xanchor": _anchor(value, metric),
+                "yshift": index * REFERENCE_LINE,  # one above the other, wherever they stand
+            },
             annotation_position="top",
         )
     figure.update_xaxes(title_text=metric_axis_title(metric), **_axis_bounds(metric))
     label_rows(figure, [styles[run].name for run in rows["run"]])
     lines = wrap_title(title or f"95 % interval, {_seed_count_text(rows)}", TITLE_WIDTH)
     extra = lines.count("<br>") * TITLE_LINE
+    extra += max(0, len(references or ()) - 1) * REFERENCE_LINE
     figure.update_layout(
         title={
             "text": lines,
@@ -79,6 +86,15 @@ def score_intervals(
         height=figure.layout.height + extra,
     )
     return figure
+
+
+def _anchor(value: float, metric: str) -> str:
+    """Return on which side of a line its name stands: never beyond the end of the axis."""
+    low, high = metric_range(metric)
+    if not math.isfinite(high - low):
+        return "center"
+    share = (value - low) / (high - low)
+    return "left" if share < 0.2 else "right" if share > 0.8 else "center"
 
 
 def _axis_bounds(metric: str) -> dict[str, float]:

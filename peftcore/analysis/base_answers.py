@@ -41,7 +41,7 @@ class BaseReference:
     @property
     def title(self) -> str:
         """Name it in a few words, as at a line."""
-        return f"{self.base} untouched ({' / '.join(self.words.values())})"
+        return f"{self.base} untouched"
 
     def in_words(self, form: str) -> str:
         """Say what it scores, in which words, and how they were chosen."""

@@ -51,7 +51,7 @@ class LabelCheck:
             listed = ", ".join(each.word for each in self.unwritable)
             return f"{self.base} cannot write {listed}. {self._offer()}".strip()
         if self.spelt:
-            listed = "; ".join(map(str, self.spelt))
+            listed = ", ".join(map(str, self.spelt))
             return (
                 f"{self.base} has to spell {listed}: methods are then compared by how well they "
                 f"teach spelling. {self._offer()}"
@@ -62,10 +62,9 @@ class LabelCheck:
     def _offer(self) -> str:
         if not self.offered:
             return ""
-        sets = "; or ".join(
-            ", ".join(f"{each.word} for {each.label}" for each in words) for words in self.offered
-        )
-        return f"It can write {sets}."
+        labels = " / ".join(each.label for each in self.offered[0])
+        sets = "; ".join(" / ".join(each.word for each in words) for words in self.offered)
+        return f"Words that it knows, for {labels}: {sets}."
 
     def as_values(self) -> dict[str, Any]:
         """Return all of it as JSON values."""

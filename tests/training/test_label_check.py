@@ -13,7 +13,7 @@ def test_labels_that_have_to_be_spelt_are_shown_with_their_pieces_and_others_off
     assert found.words[0].pieces == ("ent", "ail", "ment")
     assert not found.is_fair
     assert "entailment (ent · ail · ment)" in found.in_words()
-    assert "true for entailment" in found.in_words()
+    assert "for entailment / neutral / contradiction: true / unknown / false" in found.in_words()
     offered = [[len(word.pieces) for word in words] for words in found.offered]
     assert max(map(max, offered)) <= 2
 
