@@ -11,14 +11,16 @@ from typing import Annotated, Any
 import typer
 
 from peftcore import paths
+from peftcore.benchmarks import screenshots
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.experiments_components import GridOptions, print_grid, train_grid
 from peftcore.cli.sweeps import SweepFile
 from peftcore.cli.toys import ToyOptions, print_results, train_experiment
 from peftcore.cli.training import train_here, train_or_load
 from peftcore.errors import unknown_name
-from peftcore.experiments import published
+from peftcore.experiments import layers_picture, papers, readme_blocks
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
+from peftcore.experiments.paper_table import PAPERS_FILE
 from peftcore.experiments.real_measures import measure_inside
 from peftcore.experiments.real_report import write_report
 from peftcore.experiments.real_runs import REAL_RUNS, ship_real_runs
@@ -61,8 +63,12 @@ def ship_study_runs(
 
 @ship.command("readme-tables")
 def ship_readme_tables() -> None:
-    """Write tables and verdicts of shipped runs into the READMEs that show them."""
-    for path, text in published.readme_texts().items():
+    """Write what READMEs and Home show of shipped runs: tables, verdicts, one picture."""
+    papers.write_papers()
+    layers_picture.write_picture()
+    for path in (PAPERS_FILE, layers_picture.PICTURE):
+        typer.echo(path)
+    for path, text in readme_blocks.readme_texts().items():
         path.write_text(text, "utf-8")
         typer.echo(path)
 
@@ -170,6 +176,25 @@ def ship_stories(
     written = story_record.write_recordings(folder, tuple(only or recordings.NAMES))
     value = [str(path) for path in written]
     printing.print_result({"files": value}, as_json, lambda: iter(value))
+
+
+@ship.command("screenshots")
+def ship_screenshots(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Pictures; otherwise the old ones.")
+    ] = None,
+    out: Out = None,
+    check: Annotated[bool, typer.Option("--check", help="Only name those that are old.")] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Take the pictures of the README's tour again; needs Chromium and playwright."""
+    folder = (out or screenshots.FOLDER).expanduser()
+    old = screenshots.outdated(folder)
+    if check:
+        printing.print_result({"old": old}, as_json, lambda: iter(old or ["none is old"]))
+        raise typer.Exit(1 if old else 0)
+    written = [str(path) for path in screenshots.take_screenshots(names or old, folder)]
+    printing.print_result({"files": written}, as_json, lambda: iter(written))
 
 
 def _print_runs(runs: list[Run], as_json: bool) -> None:

@@ -1,14 +1,13 @@
 """What the READMEs and the page of measurements say of runs, written from the runs themselves.
 
 Tables have intervals for the task (seeds × items) where answers ship, and sentences are verdicts
-with their margin, population and n. `python -m peftcore ship readme-tables` writes the blocks.
+with their margin, population and n. `readme_blocks` says where they stand.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -20,7 +19,6 @@ from peftcore.analysis.base_answers import references_of
 from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Estimate, SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
-from peftcore.experiments import studies
 from peftcore.experiments.demo_runs import HEADLINE_TASK
 from peftcore.experiments.ladder import RUNGS, ZERO_SHOT, ladder_cells
 from peftcore.experiments.ladder_results import LadderScore, judge_ladder
@@ -29,11 +27,8 @@ from peftcore.metrics.scores import METRICS, metric_range
 from peftcore.runs import zero_shot
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps import tuning_budget
-from peftcore.system.markdown_blocks import replace_block
 
-README = paths.ROOT / "README.md"
 MEASURED = paths.ASSETS / "measured.csv"
-SWEEPS_README = paths.ROOT / "peftcore" / "sweeps" / "README.md"
 LADDER_SIGNS = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
 VERDICTS = ("ahead", "behind", "equal", "cannot tell")
 STUDY_PAIRS = (  # study, arm, arm that it is compared with
@@ -207,23 +202,6 @@ def _ladder_cell(score: LadderScore | None) -> str:
         return "–"
     sign = LADDER_SIGNS.get(score.verdict(ZERO_SHOT.label), "")
     return f"{score.estimate.mean:.3f} {sign}".strip()
-
-
-BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
-    "demo-runs": (README, demo_block),
-    "ladder": (README, ladder_block),
-    "spelling-runs": (README, lambda: demo_block("miniworld_nli")),
-    "sweep-runs": (SWEEPS_README, sweep_block),
-    "study-verdicts": (README, lambda: study_block(studies.read(MEASURED))),
-}
-
-
-def readme_texts() -> dict[Path, str]:
-    """Return every README with its blocks as the runs say them now."""
-    texts: dict[Path, str] = {}
-    for name, (path, make) in BLOCKS.items():
-        texts[path] = replace_block(texts.get(path, path.read_text("utf-8")), name, make())
-    return texts
 
 
 def study_verdicts(

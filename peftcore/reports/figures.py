@@ -214,7 +214,7 @@ def learning_curves(
     steps = [float(table["step"].max()) for table in kept.values()]
     across = Scale(0, max(steps), EDGE + 44, WIDTH - EDGE)
     up, note = _loss_scale(kept, value)
-    _add_axes(drawing, across, up, ("Optimiser step", f"{LOSSES[value]} ({note})"))
+    add_axes(drawing, across, up, ("Optimiser step", f"{LOSSES[value]} ({note})"))
     for run, table in kept.items():
         drawing.begin_run(run)
         _add_curves(drawing, (across, up), table, value, styles[run])
@@ -242,7 +242,7 @@ def _thinned(table: pd.DataFrame, by: str) -> pd.DataFrame:
     return table[table[by].isin(kept)]
 
 
-def _add_axes(drawing: Drawing, across: Scale, up: Scale, titles: tuple[str, str]) -> None:
+def add_axes(drawing: Drawing, across: Scale, up: Scale, titles: tuple[str, str]) -> None:
     """Add both axes with grid, ticks and titles; the vertical one has its title on top."""
     for tick in up.ticks():
         drawing.line((across.start, up.at(tick), across.end, up.at(tick)), "grid")
@@ -313,7 +313,7 @@ def size_plot(group: RunGroup) -> Drawing | None:
     values = _value_scale([*rows["mean"], *rows["low"], *rows["high"]], metric)
     up = Scale(values.low, values.high, 300, 12)
     titles = ("Trained numbers of one adapter (log scale)", find_measure(metric).title)
-    _add_axes(drawing, across, up, titles)
+    add_axes(drawing, across, up, titles)
     _add_front(drawing, across, up, front.sort_values("trainable"))
     for row, tip in zip(rows.itertuples(), words, strict=True):
         x, style = across.at(row.trainable), group.styles[row.run]
