@@ -1,45 +1,60 @@
-"""Home: what this is, where to go, and the latest results."""
+"""Home: a real head of a pretrained model in the first second, three doors, and what is new."""
 
 import streamlit as st
 
-from app import nav
-from app.compare.recent_results import latest_results
-from app.ui import widgets
+from app.compare import latest_comparison as latest
+from app.figures import seed_dots
+from app.learn import introduction
+from app.state import cache, run_catalog
+from app.ui import charts, errors, widgets
 
-st.title("Adapter Lab", anchor=False)
-st.markdown(
-    "A large language model is kept frozen, and small sets of extra numbers, called adapters, are "
-    "trained to make it do a task. Here you train several kinds of adapter on the same few "
-    "examples and see which learns best, with intervals over repeated seeds, on your own machine."
-)
+st.title("What can a few thousand numbers do to a frozen language model?", anchor=False)
+introduction.show_moving_row()
+introduction.show_doors()
 
-other_pages = [entry for entry in nav.page_entries() if entry.name != "home"]
-for first in range(0, len(other_pages), 3):
-    for column, entry in zip(st.columns(3), other_pages[first : first + 3], strict=False):
-        with column, st.container(border=True, height="stretch"):
-            widgets.page_link(entry.name, entry.title)
-            st.caption(entry.summary)
 
-st.header("Latest results", anchor=False)
-latest = latest_results(limit=12)
-if latest.empty:
-    widgets.empty_state(
-        "No results yet",
-        "Pick a task and tick a few methods; a small comparison takes a few minutes.",
-        "train",
+@errors.guarded
+def show_running() -> None:
+    """Say what is trained or waits."""
+    working = latest.running_runs()
+    for run_id, state in working:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            widgets.state_badge(state)
+            run = cache.run_store().open(run_id)
+            widgets.page_link("runs", run_catalog.run_title(run), run=run_id)
+    if not working:
+        st.caption("Nothing is being trained.")
+
+
+@errors.guarded
+def show_latest() -> None:
+    """Show the newest comparison as dots."""
+    found = latest.latest_comparison()
+    if found is None:
+        widgets.empty_state(
+            "No results yet",
+            "Pick a task and tick a few methods; a small comparison takes a few minutes.",
+            "train",
+        )
+        return
+    charts.chart(
+        seed_dots.seed_dots(found.values, found.metric, found.styles),
+        key="home.latest",
+        name="latest-comparison",
+        alt=seed_dots.seed_dots_alt(found.values, found.metric, found.styles),
     )
-else:
-    st.dataframe(
-        latest,
-        hide_index=True,
-        height="content",
-        alt="Latest finished runs with their main score, averaged over seeds",
-        column_config={
-            "Run": st.column_config.LinkColumn(display_text=r"run=(\w+)"),
-        },
-    )
-    widgets.download(latest, key="home.latest", name="latest-results")
+    origin = "Demo runs, which come with the app. " if found.is_demo else ""
     st.caption(
-        "Score is the mean over seeds of the task's main measure, the range its lowest and highest "
-        "seed. Demo runs come with the app. Compare shows 95 % intervals and what is behind them."
+        widgets.escape_markdown(
+            f"{found.task}, {found.base}. Each dot is a seed, the large mark their mean. {origin}"
+            "Intervals and verdicts are on Compare."
+        )
     )
+    widgets.page_link("compare", "Compare them", runs=",".join(found.values))
+
+
+st.header("The five papers here", anchor=False)
+introduction.show_papers()
+st.header("Now and lately", anchor=False)
+show_running()
+show_latest()

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from streamlit.testing.v1 import AppTest
-from support.pages import MAIN, open_page, sound, words
+from support.pages import MAIN, charts, open_page, sound, words
 from support.runs import make_run, make_runs
 
 from app import nav
@@ -16,6 +16,7 @@ from app.state import cache
 from app.ui.errors import log_file
 from peftcore import paths
 from peftcore.adapters import component_map  # noqa: F401  (takes the place of assets at import)
+from peftcore.experiments.paper_table import read_papers
 from peftcore.runs.store import RunStore
 
 NAMES = [entry.name for entry in nav.page_entries()]
@@ -39,11 +40,15 @@ def test_empty_pages_say_what_to_do_next(name, no_demos):
     assert "yet" in words(open_page(name))
 
 
-def test_home_lists_the_latest_results_by_title(no_demos):
+def test_home_shows_a_row_of_attention_the_doors_the_papers_and_the_latest_runs(no_demos):
     make_run("lora")
-    table = open_page("home").dataframe[0].value
-    assert list(table["Method"]) == ["LoRA"]
-    assert list(table["Measure"]) == ["Accuracy"]
+    app = open_page("home")
+    assert app.get("bidi_component")
+    shown = words(app)
+    assert all(door in shown for door in ("See", "Compare", "Judge"))
+    assert all(row.claim in shown and row.verdict in shown for row in read_papers())
+    assert charts(app)[0]["layout"]["yaxis"]["ticktext"] == ["LoRA"]
+    assert "Nothing is being trained" in shown
 
 
 def test_data_says_how_to_get_what_is_not_here(monkeypatch, tmp_path):
