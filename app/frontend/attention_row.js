@@ -7,7 +7,7 @@
 const SVG = "http://www.w3.org/2000/svg";
 const LOWEST = -7, HIGHEST = 4; // score of the position in front, in nats above the content's mass
 const MOST = 1.5; // of LoRA's change; 1 is as trained
-const BAR = { high: 250, top: 14, foot: 74 }; // pixels
+const BAR = { high: 250, top: 18, foot: 26, slanted: 74 }; // pixels
 const TITLES = {
   frozen: "Frozen", prefix: "With a prefix", renormalised: "Prefix left out", lora: "With LoRA",
 };
@@ -65,6 +65,8 @@ class Row {
     this.slider.addEventListener("input", () => this.set(Number(this.slider.value)));
     this.words = add(this.box, "p", "words");
     this.words.setAttribute("aria-live", "polite");
+    // Arrow keys that move the slider or the switch are not for the page, which they would turn.
+    this.box.addEventListener("keydown", (event) => event.key.startsWith("Arrow") && event.stopPropagation());
     this.watch = new ResizeObserver(() => this.data && this.paint());
     this.watch.observe(this.box);
   }
@@ -117,7 +119,6 @@ class Row {
     const step = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (!step) return;
     event.preventDefault();
-    event.stopPropagation();
     const modes = this.data.modes;
     const to = modes[(modes.indexOf(this.mode) + step + modes.length) % modes.length];
     clearTimeout(this.tour);
@@ -201,21 +202,24 @@ class Row {
     const high = this.data.high || BAR.high;
     const width = Math.max(280, this.box.clientWidth);
     const front = this.data.modes.some((mode) => mode === "prefix" || mode === "renormalised") ? 1 : 0;
-    const slot = width / (tokens.length + front);
+    const count = tokens.length + front;
+    const turned = width / count < 76;
+    const inset = turned ? 26 : 0; // slanted words reach to the left of their bars
+    const slot = (width - inset) / count;
     const most = Math.max(...before, this.data.modes.includes("lora") ? Math.max(...after) : 0, share, 0.5) * 1.04;
     const tall = (value) => (high * value) / most;
-    this.svg.setAttribute("viewBox", `0 0 ${width} ${high + BAR.top + BAR.foot}`);
+    const below = turned ? BAR.slanted : BAR.foot;
+    this.svg.setAttribute("viewBox", `0 0 ${width} ${high + BAR.top + below}`);
     const foot = high + BAR.top;
     const parts = [shape("line", { x1: 0, x2: width, y1: foot, y2: foot, class: "axis" })];
     const bar = (place, value, kind) =>
-      shape("rect", { x: place * slot + slot * 0.1, width: slot * 0.8, y: foot - tall(value), height: tall(value), rx: 2, class: kind });
+      shape("rect", { x: inset + place * slot + slot * 0.1, width: slot * 0.8, y: foot - tall(value), height: tall(value), rx: 2, class: kind });
     const label = (place, text, kind, y, turned) => {
-      const x = (place + 0.5) * slot;
+      const x = inset + (place + 0.5) * slot;
       const made = shape("text", turned ? { x, y, class: `${kind} turned`, transform: `rotate(-40 ${x} ${y})` } : { x, y, class: kind });
       made.textContent = text;
       return made;
     };
-    const turned = slot < 76;
     tokens.forEach((token, i) => {
       if (this.mode !== "frozen") parts.push(bar(i + front, before[i], "old"));
       parts.push(bar(i + front, bars[i], this.mode === "lora" ? "lora" : "content"));

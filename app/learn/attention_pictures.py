@@ -10,36 +10,18 @@ import streamlit as st
 from app.figures import limits as figures
 from app.figures import toys as toy_figures
 from app.learn.picture import Knob, Options, Picture, Shown, fit, fitted
-from app.state import cache
-from app.theme import NEUTRAL, RunStyle, style_of_method
+from app.learn.recorded_head import head_basis, recorded_head
+from app.theme import RunStyle
 from app.ui.attention_row import ALL_MODES, show_attention_row
 from app.ui.charts import chart
-from peftcore import paths
 from peftcore.analysis.limits import ROUNDING_TOLERANCE
-from peftcore.experiments import real_measures
+from peftcore.experiments import layers_picture
 from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import TASKS, find_recipe
 from peftcore.stories import recordings
-from peftcore.stories.recordings import HeadRecording
-from peftcore.system import atomic_files
 
 TOY_RECIPE = "01"
 ROW_HEIGHT, CHART_HEIGHT = 300, 440  # pixels
-
-
-@st.cache_data(max_entries=1, show_spinner=False)
-def recorded_head() -> HeadRecording:
-    """Return the head that stories and Home show."""
-    return recordings.head_recording()
-
-
-def head_basis(head: HeadRecording) -> str:
-    """Say where the recorded head comes from."""
-    return (
-        f"{head.base}, layer {head.layer}, head {head.head}; prefix of run {head.prefix_run} and "
-        f"LoRA of run {head.lora_run}, seed 0, each in this layer alone. "
-        "`python -m peftcore ship stories`"
-    )
 
 
 def _query_knob(options: Options) -> Knob | None:
@@ -109,26 +91,15 @@ def _head_patterns(options: Options, value: str) -> Shown:
 
 
 def layer_changes() -> tuple[pd.DataFrame, dict[str, RunStyle], int]:
-    """Return run, layer, drift of every layer of the pretrained base; styles; number of layers.
-
-    Measured when the runs on a pretrained base were shipped.
-    """
-    stored = atomic_files.read_json(paths.ASSETS / "real_runs" / real_measures.MEASURES_FILE)
-    store, styles, rows = cache.run_store(), {}, []
-    for row in stored.get("bias_only", []):
-        subject = row["subject"]
-        if subject == real_measures.RANDOM_PREFIX:
-            style = RunStyle("Random prefix", NEUTRAL, "circle-open", "dot")
-        else:
-            method = store.open(subject).spec.method
-            title = "Trained prefix" if method == "prefix_tuning" else "LoRA"
-            style = style_of_method(method, title)
-        styles[subject] = style
-        rows.append(
-            {"run": subject, "layer": f"Decoder {row['layer']}", "drift": row["content_drift"]}
-        )
+    """Return run, layer, drift of every layer of the pretrained base; styles; number of layers."""
+    lines = layers_picture.layer_lines()
+    rows = [
+        {"run": line.subject, "layer": f"Decoder {line.first + n}", "drift": value}
+        for line in lines
+        for n, value in enumerate(line.drift)
+    ]
     table = pd.DataFrame(rows)
-    return table, styles, table["layer"].nunique()
+    return table, {line.subject: line.style for line in lines}, table["layer"].nunique()
 
 
 def _layers(options: Options, value: str) -> Shown:

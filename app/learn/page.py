@@ -30,7 +30,7 @@ PRESENT_STYLE = """<style>
 COMPACT_STYLE = """<style>
 .stApp h1 { font-size: 1.5rem; padding-top: 0.25rem; }
 [data-testid="stMainBlockContainer"] { padding: 3.2rem 2.5rem 1rem; }
-@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 3.2rem 1rem 1rem; } }
+@media (max-width: 640px) { [data-testid="stMainBlockContainer"] { padding: 4.5rem 1rem 1rem; } }
 </style>"""
 
 

@@ -53,9 +53,9 @@ def fitted(height: int) -> int:
 
 
 def fit(figure: go.Figure, height: int) -> go.Figure:
-    """Give a figure its height, and larger type before an audience."""
+    """Give a figure its height, and larger type before an audience, where margins can follow."""
     figure.update_layout(height=fitted(height))
-    if is_presented():
+    if is_presented() and figure.layout.margin.autoexpand is not False:
         figure.update_layout(font={"size": 20}, title={"font": {"size": 22}})
         figure.update_xaxes(title={"font": {"size": 20}})
         figure.update_yaxes(title={"font": {"size": 20}})

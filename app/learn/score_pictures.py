@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,9 @@ import streamlit as st
 from app.figures import compare as figures
 from app.figures import verdicts as verdict_figures
 from app.figures.rows import empty_chart
+from app.figures.scaling_ablations import scores_by_value_alt, scores_by_value_chart
 from app.learn.picture import Knob, Options, Picture, Shown, fit
-from app.theme import NEUTRAL, RunStyle, plotly_text
+from app.theme import NEUTRAL, RunStyle, plotly_text, style_of_method
 from app.ui.charts import chart
 from app.ui.run_styles import styles_by_run
 from peftcore import paths
@@ -22,12 +24,16 @@ from peftcore.analysis import inference, judgement, power, run_tables
 from peftcore.analysis.inference import SeedItemTable
 from peftcore.analysis.judgement import JudgedRuns
 from peftcore.errors import BadInput
+from peftcore.experiments import published, studies
+from peftcore.metrics.scores import find_measure
 from peftcore.runs.store import Run, RunStore
 
-FOLDERS = ("demo_runs", "real_runs", "study_runs", "sweep_runs")  # of assets
+FOLDERS = ("demo_runs", "real_runs", "study_runs", "sweep_runs", "pictures/runs")  # of assets
 ITEM_STEPS = (10, 25, 50, 100, 200)
 SEED_STEPS = (2, 3, 5, 8, 12, 20, 30, 60)
+SHOTS_STUDY = "shots"
 SCORES_HEIGHT = 340  # pixels
+CURVE_SEEDS = (4, 8, 20, 60)
 CURVE_ITEMS = (50, 100, 200, 500, 1000, 2000, 5000)
 
 
@@ -115,10 +121,11 @@ def _verdict_text(scored: ScoredRuns, judged: JudgedRuns) -> str:
 
 def _basis(scored: ScoredRuns, seeds: int, items: int) -> str:
     runs = ", ".join(scored.tables)
-    return (
-        f"n = {seeds} seeds and {items} test examples; other seeds and other examples of the "
-        f"task, margin 2 points. Runs {runs}"
-    )
+    if all(run_tables.has_items(table) for table in scored.tables.values()):
+        about = f"{items} test examples; other seeds and other examples of the task"
+    else:
+        about = "these examples only"
+    return f"n = {seeds} seeds, {about}, margin 2 points. Runs {runs}"
 
 
 def _one_seed_knob(options: Options) -> Knob:
@@ -197,8 +204,46 @@ def _verdicts(options: Options, value: str) -> Shown:
     )
 
 
+def _by_shots(options: Options, value: str) -> Shown:
+    """Draw scaled prompt tuning and prompt tuning by number of examples, from the study's table."""
+    rows = [row for row in studies.read(published.MEASURED) if row.study == SHOTS_STUDY]
+    metric = rows[0].metric
+    table = pd.DataFrame(
+        [
+            {"line": row.label, "place": row.shots, metric: float(score)}
+            for row in rows
+            for score in row.values.split()
+        ]
+    )
+    styles = {row.label: style_of_method(row.method, row.label) for row in rows}
+    axis = "Training examples"
+    chart(
+        fit(scores_by_value_chart(table, metric, styles, axis), SCORES_HEIGHT + 60),
+        key="learn.shots",
+        name="story-shots",
+        alt=scores_by_value_alt(table, metric, axis),
+        table=table,
+    )
+    first, second = styles
+    judged = published.study_verdicts(rows, SHOTS_STUDY, first, second)
+    counts = Counter(judged["verdict"])
+    words = ", ".join(f"{verdict} in {count}" for verdict, count in counts.most_common())
+    return Shown(
+        f"{first} against {second}: {words} of {len(judged)} numbers of examples.",
+        f"{rows[0].base}, {rows[0].task}; {rows[0].n} seeds, these examples, margin two points of "
+        f"a hundred. `python -m peftcore experiment {SHOTS_STUDY}`",
+    )
+
+
+def _metric_knob(options: Options) -> Knob | None:
+    """Offer several measures, where a step names them."""
+    titles = [find_measure(metric).title for metric in options.get("metrics", ())]
+    return Knob("Measure", titles, titles[0], slides=False) if titles else None
+
+
 def _scores(options: Options, value: str) -> Shown:
-    scored = _runs_of(options)
+    by_title = {find_measure(metric).title: metric for metric in options.get("metrics", ())}
+    scored = _runs_of({**options, "metric": by_title[value]} if value in by_title else options)
     judged = scored.judge(scored.seeds, scored.items)
     _show_dots(scored, judged, f"All {len(scored.seeds)} seeds", "scores")
     return Shown(
@@ -208,8 +253,8 @@ def _scores(options: Options, value: str) -> Shown:
 
 
 def _needed_knob(options: Options) -> Knob:
-    values = [str(n) for n in (2, 4, 8, 20, 60)]
-    return Knob("Seeds", values, "4")
+    values = [str(n) for n in CURVE_SEEDS]
+    return Knob("Seeds", values, values[0])
 
 
 def _needed(options: Options, value: str) -> Shown:
@@ -234,7 +279,7 @@ def _needed(options: Options, value: str) -> Shown:
     return Shown(
         f"{names} differ by {gap:.1f} points here. "
         + power.power_in_words(
-            components, int(value), len(scored.items), max(gap, 0.1) / scale, scale
+            components, int(value), len(scored.items), max(round(gap, 1), 0.1) / scale, scale
         ),
         _basis(scored, len(scored.seeds), len(scored.items)),
     )
@@ -245,12 +290,12 @@ def _needed_chart(
 ) -> tuple[go.Figure, dict[int, float]]:
     """Return the curve for a number of seeds, and its points by number of items."""
     figure, shown = empty_chart(400), {}
-    for count in SEED_STEPS:
+    for count in CURVE_SEEDS:
         found = {n: power.smallest_difference(components, count, n) for n in CURVE_ITEMS}
         points = {n: scale * each for n, each in found.items() if each is not None}
         if count == seeds:
             shown = points
-        elif count not in (2, 60):
+        elif count != CURVE_SEEDS[-1]:
             continue
         figure.add_scatter(
             x=list(points),
@@ -286,6 +331,7 @@ PICTURES = {
     "some_seeds": Picture(_some_seeds, _PAIR, _seeds_knob),
     "some_items": Picture(_some_items, _PAIR, _items_knob),
     "verdicts": Picture(_verdicts, _PAIR),
-    "scores": Picture(_scores, _PAIR),
+    "scores": Picture(_scores, _PAIR | {"metrics"}, _metric_knob),
+    "scores_by_shots": Picture(_by_shots),
     "needed": Picture(_needed, _PAIR, _needed_knob),
 }

@@ -21,6 +21,7 @@ from peftcore.stories import recordings
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
+    from peftcore.labs.images.queries import GeneratedImages
     from peftcore.models.base_model import BaseModel
 
 DIGITS = 8  # significant digits of stored numbers, those of single precision
@@ -46,6 +47,7 @@ class HeadChoice:
 # The row is one where the prefix takes about half, and where LoRA changes the order of words: most
 # rows of the pretrained base look at its first token alone.
 HEAD = HeadChoice("d342e3768bdd", "bba6d4e04ae4", example=1, layer=22, head=1, query=9, tokens=23)
+DIGIT_RUN, IMAGES = "93dab23d28d0", 8  # drawings of a prompt
 SIMPLEX_RUN, PROMPT_RUN, ATOM_RUN = "adc61b838dd8", "0bdd07cc0e5c", "a804a6f73138"
 
 
@@ -57,6 +59,7 @@ def write_recordings(folder: Path, wanted: tuple[str, ...] = recordings.NAMES) -
         recordings.TOY: record_toy,
         recordings.SOFT_PROMPT: lambda: record_soft_prompt(PROMPT_RUN),
         recordings.ATOMS: lambda: record_atoms(ATOM_RUN),
+        recordings.DRAWN: lambda: record_digits(DIGIT_RUN),
     }
     folder.mkdir(parents=True, exist_ok=True)
     written = []
@@ -81,10 +84,8 @@ def _rounded(value: Any) -> Any:
 
 def _open(run: str) -> tuple[Run, BaseModel]:
     """Open a run with its base."""
-    from peftcore.models.base_model import load
-
     opened = RunStore().open(run)
-    return opened, load(opened.spec.base)
+    return opened, _load(opened.spec.base)
 
 
 def record_head(choice: HeadChoice) -> dict[str, Any]:
@@ -250,3 +251,45 @@ def record_atoms(run: str, seed: int = 0) -> dict[str, Any]:
         "tokens": list(site.tokens),
         "codes": site.codes,
     }
+
+
+def record_digits(run: str, seed: int = 0) -> dict[str, Any]:
+    """Draw one prompt with fewer and fewer atoms of a run, those that earn most kept longest."""
+    from peftcore.labs.atoms import interventions
+    from peftcore.labs.images import atom_interventions, compute, queries, results_store
+
+    opened = results_store.image_store().open(run)
+    base = _load(opened.spec.base)
+    atoms = interventions.load_atoms(opened, base)
+    order = compute.rank_run_atoms(opened, atoms, seed)
+    counts = compute.kept_counts(atoms.size)
+    prompt = tasks.find_task(opened.spec.task).load("test")[0].source
+    gains = atom_interventions.gains_keeping_first(order, counts)
+    images = queries.generate_at_gains(atoms, seed, gains, prompt, IMAGES)
+    return {
+        "run": run,
+        "seed": opened.spec.population.seed_numbers()[seed],
+        "world": queries.image_world(base.name),
+        "prompt": prompt,
+        "drawings": [
+            {"atoms": count, **_drawing(found)} for count, found in zip(counts, images, strict=True)
+        ],
+    }
+
+
+def _drawing(images: GeneratedImages) -> dict[str, Any]:
+    """Return images as codes, with what is read in them."""
+    from peftcore.tasks.images import canvas
+
+    return {
+        "pictures": [canvas.picture_to_code(picture) for picture in images.pictures],
+        "descriptions": list(images.descriptions),
+        "alignment": images.alignment,
+    }
+
+
+def _load(base: str) -> BaseModel:
+    """Load a base."""
+    from peftcore.models.base_model import load
+
+    return load(base)

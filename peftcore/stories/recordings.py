@@ -19,12 +19,15 @@ from peftcore import paths
 from peftcore.analysis import scaling
 from peftcore.analysis.limits import AttentionLayer, LayerComparison, compare_layers
 from peftcore.errors import BadInput
+from peftcore.tasks.images import canvas
+from peftcore.tasks.images.canvas import Picture
 
 Array = NDArray[np.float64]
 HEAD, TRIANGLE, TOY, SOFT_PROMPT, ATOMS = (
     *("attention_head", "triangle_answers", "toy_answers", "soft_prompt", "atom_sentence"),
 )
-NAMES = (HEAD, TRIANGLE, TOY, SOFT_PROMPT, ATOMS)
+DRAWN = "atom_drawings"
+NAMES = (HEAD, TRIANGLE, TOY, SOFT_PROMPT, ATOMS, DRAWN)
 
 
 def stories_folder() -> Path:
@@ -185,3 +188,39 @@ def atom_sentence(folder: Path | None = None) -> AtomSentence:
     stored = read(ATOMS, folder)
     codes, tokens = np.array(stored.pop("codes")), tuple(stored.pop("tokens"))
     return AtomSentence(**stored, tokens=tokens, codes=codes)
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Pictures of one prompt with so many atoms, and what is read in each."""
+
+    atoms: int
+    pictures: tuple[Picture, ...]
+    descriptions: tuple[str, ...]
+    alignment: float | None  # share that shows what was asked for
+
+
+@dataclass(frozen=True)
+class DrawnPrompt:
+    """One prompt, drawn with more and more atoms of a run."""
+
+    run: str
+    seed: int
+    world: str
+    prompt: str
+    drawings: tuple[Drawing, ...]
+
+
+def drawn_prompt(folder: Path | None = None) -> DrawnPrompt:
+    """Read the drawings."""
+    stored = read(DRAWN, folder)
+    drawings = tuple(
+        Drawing(
+            int(row["atoms"]),
+            tuple(canvas.code_to_picture(code) for code in row["pictures"]),
+            tuple(row["descriptions"]),
+            row["alignment"],
+        )
+        for row in stored.pop("drawings")
+    )
+    return DrawnPrompt(drawings=drawings, **stored)

@@ -7,11 +7,18 @@ from support.pages import charts, open_page, sound, words
 
 from app import nav
 from app.learn.pictures import OPTIONS_BY_PICTURE, PICTURES
+from peftcore import paths
 from peftcore.stories import story as story_files
 
 STORIES = {each.name: each for each in story_files.list_stories(OPTIONS_BY_PICTURE)}
 STEPS = [(name, step.id) for name, each in STORIES.items() for step in each.story.steps]
-CLAIMED = {"attention_row", "toy_answers"}  # pictures that are no chart
+CLAIMED = {
+    "attention_row",
+    "toy_answers",
+    "weight_map",
+    "reasons",
+    "atom_drawings",
+}  # pictures that are no chart
 
 
 @pytest.mark.parametrize(("name", "step"), STEPS)
@@ -90,3 +97,10 @@ def test_a_story_with_a_run_that_does_not_ship_says_so(home):
 def test_every_picture_of_the_list_is_used():
     used = {step.picture for each in STORIES.values() for step in each.story.steps}
     assert used == set(PICTURES)
+
+
+def test_the_example_of_the_readme_is_a_story(tmp_path):
+    text = (paths.ROOT / "peftcore" / "stories" / "README.md").read_text("utf-8")
+    path = tmp_path / "example.yaml"
+    path.write_text(text.partition("```yaml\n")[2].partition("```")[0], "utf-8")
+    assert len(story_files.read_story(path, OPTIONS_BY_PICTURE).steps) == 2
