@@ -25,6 +25,27 @@ def replace_file(path: Path, content: bytes) -> None:
         raise
 
 
+def move_into_place(part: Path, path: Path) -> None:
+    """Put a whole file that was written beside it in a file's place, so that it outlives a crash.
+
+    On the disk before it gets its name, and its name before this returns: a power cut leaves the
+    old file or the new one, never a new name over nothing.
+    """
+    _sync(part)
+    os.replace(part, path)
+    if os.name == "posix":  # elsewhere a folder cannot be opened
+        _sync(path.parent)
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def append_lines(path: Path, text: str) -> None:
     """Append whole lines to a file, after ending a line that a crash left incomplete."""
     with path.open("ab+") as file:

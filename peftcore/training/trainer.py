@@ -4,8 +4,9 @@ The objective is the sum over seeds of the mean loss of that seed's examples; gr
 per seed, each seed has its own examples and order and keeps its own best step.  The base stays in
 evaluation mode.  So one pass over s seeds gives what s passes give, which is a test.  Where s are
 too many for the memory they are split into groups, with the same result: the loop itself finds out
-how many when memory runs out.  Everything random is a function of seed and step, so that a run
-resumes from its checkpoint to the same result.
+how many when memory runs out.  Everything random is a function of seed and step, and what the base
+computes of an example is the same whenever it is first met, so that a run resumes from its
+checkpoint to the same bytes.
 
 Axes: s seeds, v vertices, r rows of one seed, l layers.
 """
@@ -14,7 +15,6 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -33,7 +33,7 @@ from peftcore.adapters.simplex_points import random_points, validation_salt
 from peftcore.data.task import Episode, Example
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec, Training
-from peftcore.system import thread_pool
+from peftcore.system import atomic_files, thread_pool
 
 T = TypeVar("T")
 FLAT = 0.01  # share by which a dev loss has to fall to count as better for patience
@@ -164,6 +164,8 @@ class Trainer:
         self.steps = spec.training.steps if self.best else 0
         self.autocast = autocast_dtype(spec.training.precision, adapted.base.device)
         self.cached_batcher = frozen_states.choose_batcher(adapted, batcher, self.autocast)
+        self._plan_states()
+        self.recent: dict[int, list[float]] = {}  # losses since the last report, by seed
         self.copies: list[list[float]] | None = None  # of the last evaluation of dev
         self.centroid: list[float] | None = None
         self.scores: list[float] | None = None
@@ -220,6 +222,27 @@ class Trainer:
     def keeps_states(self) -> bool:
         """Return whether states of examples are kept, so that only the first meeting costs."""
         return self.cached_batcher is not self.batcher
+
+    def _plan_states(self) -> None:
+        """Fix in which company states are computed: that of an undisturbed run."""
+        if isinstance(self.cached_batcher, frozen_states.FrozenStateBatcher):
+            self.cached_batcher.plan(self._first_passes())
+
+    def _first_passes(self) -> Iterator[list[Example]]:
+        """Yield the examples of each pass of the base, until every one was met."""
+        t, size = self.spec.training, max(1, 2 * self.spec.training.batch)
+        for group in self._groups(list(range(len(self.seeds)))):
+            for at in range(0, len(self.episodes[0].dev), size):
+                yield [row for i in group for row in self.episodes[i].dev[at : at + size]]
+            longest = max(len(self.episodes[i].train) for i in group)
+            for step in range(min(t.steps, -(-longest // t.batch))):
+                yield [
+                    row
+                    for i in group
+                    for row in step_examples(
+                        self.episodes[i].train, self.seeds[i].seed, step, t.batch
+                    )
+                ]
 
     def _groups(self, seeds: list[int]) -> Iterator[list[int]]:
         """Yield these seeds in groups that share a pass, as equal in size as can be."""
@@ -356,6 +379,7 @@ class Trainer:
                 if self.seeds_per_pass == 1:
                     raise
                 self.seeds_per_pass = -(-self.seeds_per_pass // 2)
+                self._plan_states()
             # Here and not in the handler, because the error keeps the tensors alive.
             torch.cuda.empty_cache()
 
@@ -491,9 +515,8 @@ class Trainer:
     ) -> None:
         """Train to the end and give every seed its best values; TrainingStopped if asked to."""
         t, began, first = self.spec.training, time.monotonic() - self.seconds, self.step
-        recent: dict[int, list[float]] = {}
         if self.step == 0:  # the untrained adapter is a point of the history, too
-            self._report_progress(report, recent, self.evaluate_dev(), began, first)
+            self._report_progress(report, self.evaluate_dev(), began, first)
         while self.step < self.steps and self.active_seeds:
             if stop():
                 self.seconds = time.monotonic() - began
@@ -504,15 +527,15 @@ class Trainer:
                 self._restore_best()
                 raise TrainingStopped
             for i, loss in self.train_step().items():
-                recent.setdefault(i, []).append(loss)
+                self.recent.setdefault(i, []).append(loss)
             self.seconds = time.monotonic() - began
             if self.step % t.evaluate_every == 0 or self.step == t.steps:
                 dev = self.evaluate_dev()
-                self._report_progress(report, recent, dev, began, first)
+                self._report_progress(report, dev, began, first)
+                self.recent = {}
                 checkpoint(self)
-                recent = {}
             elif self.step % 5 == 0:
-                self._report_progress(report, recent, None, began, first)
+                self._report_progress(report, None, began, first)
         self._restore_best()
 
     def _restore_best(self) -> None:
@@ -523,7 +546,6 @@ class Trainer:
     def _report_progress(
         self,
         report: Callable[[TrainingProgress], None],
-        recent: dict[int, list[float]],
         dev: list[float] | None,
         began: float,
         first: int,
@@ -534,7 +556,7 @@ class Trainer:
         # The first steps pay for warming up and would predict too long a wait.
         seconds_left = None if done < 3 else (self.steps - self.step) * elapsed / max(1, self.step)
         losses = [
-            sum(recent[i]) / len(recent[i]) if recent.get(i) else math.nan
+            sum(self.recent[i]) / len(self.recent[i]) if self.recent.get(i) else math.nan
             for i in range(len(self.seeds))
         ]
         learning_rate = max(self._learning_rates.values(), default=0.0) * lr_multiplier(
@@ -572,12 +594,13 @@ class Trainer:
             "step": self.step,
             "seconds": self.seconds,
             "seeds": [asdict(s) for s in self.seeds],
+            "recent": list(self.recent.items()),
         }
         # Written beside it and renamed: a crash leaves the old checkpoint or the new one.
         part = path.with_suffix(".part")
         ready = {k: v.cpu().contiguous().clone() for k, v in tensors.items()}
         save_file(ready, part, metadata={"state": json.dumps(note)})
-        os.replace(part, path)
+        atomic_files.move_into_place(part, path)
 
     def restore(self, path: Path) -> None:
         """Read a checkpoint, to go on where `save` was called."""
@@ -602,3 +625,4 @@ class Trainer:
         self.step, self.seconds = note["step"], note["seconds"]
         # Checkpoints of earlier versions say nothing of where dev got flat: at its best.
         self.seeds = [SeedState(**{"flat_from": s["best_dev"]} | s) for s in note["seeds"]]
+        self.recent = dict(note.get("recent", ()))

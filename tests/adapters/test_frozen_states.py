@@ -1,5 +1,6 @@
 """States below the adapter that are computed once."""
 
+import contextlib
 import copy
 
 import pytest
@@ -202,6 +203,47 @@ def test_each_example_is_run_once_whatever_rides_along(tiny):
     length = int(again.attention_mask[1].sum())
     torch.testing.assert_close(again.encoder_states[1, :length], first.encoder_states[0, :length])
     assert not again.encoder_states[0, int(again.attention_mask[0].sum()) :].any()
+
+
+@contextlib.contextmanager
+def encoder_passes(adapted):
+    """Every pass of the encoder inside the block, by the number of its rows and tokens."""
+    passes = []
+    hook = adapted.base.model.encoder.register_forward_pre_hook(
+        lambda _, args, given: passes.append(tuple(given["input_ids"].shape)), with_kwargs=True
+    )
+    yield passes
+    hook.remove()
+
+
+@pytest.mark.parametrize("met", [[0, 1, 2], [2], [1, 2, 0], [2, 2, 1]])
+def test_states_are_computed_in_the_company_that_is_planned_whichever_is_met_first(tiny, met):
+    adapted, plain = build(tiny("t5"), "lora", {"rank": 2})
+    reader, alone = kept(adapted, plain), kept(adapted, plain)
+    for source in (reader, alone):
+        source.plan([ROWS[:2], ROWS[1:]])  # the second row was planned before: no second time
+    wide, narrow = (plain.batch(rows).input_ids.shape for rows in (ROWS[:2], ROWS[2:]))
+    with encoder_passes(adapted) as passes:
+        found = reader.batch([ROWS[i] for i in met])
+    assert set(passes) == {tuple(wide if i < 2 else narrow) for i in met}
+    assert len(passes) == len(set(passes))
+    for row, i in enumerate(met):
+        own = alone.batch([ROWS[i]]).encoder_states[0]
+        assert torch.equal(found.encoder_states[row, : len(own)], own)
+
+
+def test_states_beyond_the_plan_are_computed_with_whom_they_are_met_and_not_kept(tiny):
+    adapted, plain = build(tiny("t5"), "lora", {"rank": 2})
+    reader = kept(adapted, plain)
+    first = plain.batch(ROWS[:1])
+    tokens = max(int(first.attention_mask.sum()), first.targets.numel())
+    reader.encoder_store.free_bytes = 4 * tokens * adapted.base.structure.width
+    reader.plan([ROWS[:1], ROWS[1:]])
+    with encoder_passes(adapted) as passes:
+        for _ in range(2):
+            reader.batch(ROWS)
+    assert [rows for rows, _ in passes] == [1, 2, 2]
+    assert len(reader.encoder_store.rows) == 1
 
 
 @pytest.mark.parametrize(("family", "settings"), [("t5", {}), ("llama", TOP)])

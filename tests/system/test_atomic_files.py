@@ -1,6 +1,7 @@
 """Files are whole or absent, and what was torn is left out."""
 
 import math
+import os
 
 import numpy as np
 import pytest
@@ -52,3 +53,25 @@ def test_what_is_missing_reads_as_empty(tmp_path):
 def test_numbers_of_arrays_become_pythons_and_what_is_not_finite_none():
     value = {"a": np.float32(0.5), 2: (math.nan, np.int64(3)), "b": [math.inf, "x"]}
     assert atomic_files.to_jsonable(value) == {"a": 0.5, "2": [None, 3], "b": [None, "x"]}
+
+
+def test_a_file_and_its_name_are_on_the_disk_before_the_move_returns(tmp_path, monkeypatch):
+    done = []
+    where = {}
+    real_open, real_sync, real_replace = os.open, os.fsync, os.replace
+
+    def open_(path, *given):
+        descriptor = real_open(path, *given)
+        where[descriptor] = str(path)
+        return descriptor
+
+    monkeypatch.setattr(os, "open", open_)
+    monkeypatch.setattr(os, "fsync", lambda d: (done.append(("sync", where[d])), real_sync(d)))
+    monkeypatch.setattr(
+        os, "replace", lambda a, b: (done.append(("move", str(b))), real_replace(a, b))
+    )
+    part, path = tmp_path / "a.part", tmp_path / "a"
+    part.write_bytes(b"new")
+    atomic_files.move_into_place(part, path)
+    assert path.read_bytes() == b"new"
+    assert done == [("sync", str(part)), ("move", str(path)), ("sync", str(tmp_path))]

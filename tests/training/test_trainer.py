@@ -147,19 +147,39 @@ def test_training_lowers_the_dev_loss_and_keeps_the_best_step(tiny):
         assert now == pytest.approx(state.best_dev, rel=1e-4)
 
 
-def test_a_run_resumes_from_its_checkpoint_to_the_same_result(tiny, tmp_path):
+KEPT = {"rank": 2, "components": ["attention.query"]}  # leaves the encoder alone
+
+
+@pytest.mark.parametrize("at", [1, 4, 7, 11])
+@pytest.mark.parametrize(("method", "settings"), [("prefix_tuning", {"length": 3}), ("lora", KEPT)])
+def test_a_run_resumes_from_its_checkpoint_to_the_same_bytes(tiny, tmp_path, method, settings, at):
+    """Killed between looks at dev or at one, and with or without states that are kept."""
     path = tmp_path / "checkpoint.safetensors"
-    whole = trainer(tiny("t5"))
-    run(whole)
-    first = trainer(tiny("t5"))
+    build = lambda: trainer(tiny("t5"), method=method, settings=settings)
+    whole, first, second = build(), build(), build()
+    assert whole.keeps_states is (method == "lora")
+    reports = run(whole)
     with pytest.raises(TrainingStopped):
-        run(first, stop=lambda: first.step >= 7, checkpoint=lambda it: it.save(path))
-    second = trainer(tiny("t5"))
+        run(first, stop=lambda: first.step >= at, checkpoint=lambda it: it.save(path))
     second.restore(path)
-    assert second.step == 7
-    run(second)
+    assert second.step == at
+    again = {report.step: report for report in run(second)}
     for name, tensor in whole.adapted.tensors.items():
         assert torch.equal(tensor, second.adapted.tensors[name])
+    for report in (report for report in reports if report.step > at and report.dev):
+        assert again[report.step].dev == report.dev
+        assert again[report.step].losses == report.losses  # the mean since the look before, too
+
+
+def test_states_of_examples_are_planned_as_an_undisturbed_run_meets_them(tiny):
+    it = trainer(tiny("t5"), method="lora", settings=KEPT)
+    planned = it.cached_batcher.planned
+    assert len(planned) == len(
+        {(e.id, e.source) for i in range(3) for e in (*episode(i).train, *episode(i).dev)}
+    )
+    run(it)
+    assert all(each.done for each in planned.values())
+    assert set(it.cached_batcher.encoder_store.rows) == set(planned)
 
 
 def test_stopping_takes_effect_within_one_step_and_keeps_what_was_learnt(tiny):
