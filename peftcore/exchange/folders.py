@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from peftcore import tasks
+from peftcore import paths, tasks
 from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.errors import BadInput, unknown_name
 from peftcore.exchange import merge, peft_export, peft_import
@@ -122,7 +122,7 @@ def _load_adapted(run: Run, base: BaseModel | None) -> AdaptedModel:
 
 def new_folder(folder: Path) -> Path:
     """Create a folder, empty, so that no file of another export stays; BadInput if it is not."""
-    target = folder.expanduser()
+    target = paths.expand(folder)
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise BadInput(f"{folder} is there already and not empty; name a new folder")
     target.mkdir(parents=True, exist_ok=True)
@@ -188,14 +188,14 @@ def import_peft(
     """
     from peftcore.models.base_model import load
 
-    source_folder = folder.expanduser()
+    source_folder = paths.expand(folder)
     config = _read_config(source_folder)
     weights = source_folder / WEIGHTS
     if not weights.is_file():
         pickle = next((p.name for p in source_folder.glob("adapter_model.*")), "")
         safetensors_files.read_header(source_folder / (pickle or WEIGHTS))  # raises BadInput
     notes = safetensors_files.read_header(weights).notes
-    tensors = safetensors_files.read_tensors(weights)
+    tensors = safetensors_files.read_weights(weights)
     task_info = tasks.find_task(task)
     base = load(base) if isinstance(base, str) else base
     _check_same_base(notes, base)
@@ -260,7 +260,7 @@ def _copy_into_adapter(
                 f"task has {json.dumps(list(labels))}"
             )
         names = ["head", "head_bias", *HEAD_STATS]
-        head = safetensors_files.read_tensors(folder / HEAD, names)
+        head = safetensors_files.read_weights(folder / HEAD, names)
         tensors |= {name: head[name] if name == "head" else head[name][None] for name in names}
     for name, tensor in adapted.tensors.items():
         shape = tensor.shape[2:]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_HEADER_BYTES = 16_000_000  # bytes; a model of ten thousand tensors needs about one million
 MAX_TENSORS = 100_000
+WEIGHT_TYPES = ("float32", "float16", "bfloat16", "float64")
 BYTES_PER_NUMBER = {
     "F64": 8,
     "F32": 4,
@@ -155,6 +156,33 @@ def read_tensors(path: Path, expected_names: Iterable[str] | None = None) -> dic
         return load_file(path)
     except SafetensorError as error:
         raise BadInput(f"{path.name} cannot be read: {error}") from None
+
+
+def read_weights(path: Path, expected_names: Iterable[str] | None = None) -> dict[str, Tensor]:
+    """Load the tensors of a checked file as `read_tensors`; BadInput if one can be no weight."""
+    tensors = read_tensors(path, expected_names)
+    for name, tensor in tensors.items():
+        refuse_odd_numbers(path.name, name, tensor)
+    return tensors
+
+
+def refuse_odd_numbers(file: str, name: str, tensor: Tensor) -> None:
+    """Raise BadInput unless a tensor (…) holds finite numbers of a type that adapters have.
+
+    A type of eight bits or fewer needs a scale that the file does not hold, whole numbers are no
+    weights but positions, and one value that is no number makes every answer none.
+    """
+    kind = str(tensor.dtype).removeprefix("torch.")
+    if kind not in WEIGHT_TYPES:
+        raise BadInput(
+            f"tensor {name[:80]!r} of {file} is of type {kind}; adapters are of "
+            f"{', '.join(WEIGHT_TYPES)}: save it in one of these"
+        )
+    if odd := int((~tensor.isfinite()).sum()):
+        raise BadInput(
+            f"tensor {name[:80]!r} of {file} holds {odd:,} of {tensor.numel():,} values that are "
+            "nan or infinite: the training that made it diverged, or the file is damaged"
+        )
 
 
 def describe_differences(name: str, present: set[str], expected: set[str]) -> str:

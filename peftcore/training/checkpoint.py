@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from peftcore.adapters.base import HEAD_STATS, METHODS
 from peftcore.errors import BadInput
-from peftcore.system import safetensors_files
+from peftcore.system import atomic_files, safetensors_files
 from peftcore.training import planning
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
     """
     if not adapted.tensors:
         return
-    import os
-
     import torch
     from safetensors.torch import save_file
 
@@ -46,7 +44,7 @@ def save_adapter(run: Run, adapted: AdaptedModel, base: BaseModel, step: int | N
         ready |= _sparse_tensors(name, value if step is None else value.to(torch.float16))
     # One entry: several would be written in an order of their own each time.
     save_file(ready, part, metadata={"peftcore": json.dumps(note, sort_keys=True)})
-    os.replace(part, path)
+    atomic_files.move_into_place(part, path)
 
 
 def _sparse_tensors(name: str, tensor: torch.Tensor) -> dict[str, torch.Tensor]:
@@ -123,5 +121,6 @@ def load_adapter(run: Run, base: BaseModel, step: int | None = None) -> AdaptedM
             )
         shapes = {name: list(tensor.shape) for name, tensor in tensors.items()}
         for name, tensor in _read_tensors(file, shapes, run.id):
+            safetensors_files.refuse_odd_numbers(f"run {run.id}", name, tensor)
             tensors[name].data.copy_(tensor)
     return adapted

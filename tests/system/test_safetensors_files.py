@@ -38,3 +38,22 @@ def test_what_does_not_belong_and_what_is_missing_is_named(tmp_path):
 def test_a_file_that_is_not_there_is_named(tmp_path):
     with pytest.raises(BadInput, match=r"no file a\.safetensors in"):
         safetensors_files.read_header(tmp_path / "a.safetensors")
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_weights_that_are_no_numbers_are_refused_by_name_and_count(tmp_path, value, dtype):
+    path = tmp_path / "a.safetensors"
+    save_file({"sound": torch.ones(3), "odd": torch.tensor([1, value, value], dtype=dtype)}, path)
+    with pytest.raises(BadInput, match=r"tensor 'odd' of a\.safetensors holds 2 of 3 values"):
+        safetensors_files.read_weights(path)
+
+
+@pytest.mark.parametrize(
+    "dtype", [torch.int64, torch.int8, torch.bool, torch.complex64, torch.float8_e4m3fn]
+)
+def test_weights_of_types_that_adapters_do_not_have_are_refused(tmp_path, dtype):
+    path = tmp_path / "a.safetensors"
+    save_file({"odd": torch.ones(3).to(dtype)}, path)
+    with pytest.raises(BadInput, match=r"of type|in no known way"):
+        safetensors_files.read_weights(path)

@@ -39,6 +39,20 @@ def test_an_adapter_is_refused_on_another_base_of_the_same_shape(own):
         load_adapter(run, load("stranger"))
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_an_adapter_with_a_value_that_is_no_number_is_refused_by_name(own, value):
+    from peftcore.models.base_model import load
+    from peftcore.training.planning import build_adapted
+
+    run, base = RunStore().create(small()), load("mine")
+    adapted = build_adapted(base, run.spec)
+    name, tensor = next(iter(adapted.trainable_tensors.items()))
+    tensor.data.flatten()[0] = value
+    save_adapter(run, adapted, base)
+    with pytest.raises(BadInput, match=f"tensor '{name}' of run {run.id} holds 1 of"):
+        load_adapter(run, base)
+
+
 def test_exact_zeros_are_not_stored(own):
     from safetensors import safe_open
 
