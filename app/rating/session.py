@@ -90,7 +90,14 @@ def _apply_action(
     if action.do == "draft":
         rating.save_draft(store, user, action.lease, action.content, action.version)
     elif action.do == "answer":
-        rating.submit_answer(store, user, action.lease, action.text, action.key, action.seconds)
+        shown = rating.submit_answer(
+            store, user, action.lease, action.text, action.key, action.seconds
+        )
+        if shown.answer is not None and _squeezed(shown.answer) != _squeezed(action.text):
+            session.note = (
+                f"Your answer “{shown.answer}” was given before, perhaps in another tab, and "
+                f"stays; “{action.text.strip()}” was not stored."
+            )
     elif action.do == "rate":
         _submit_rating(store, user, session, action)
     elif action.do == "skip":
@@ -102,6 +109,11 @@ def _apply_action(
         _go_back(store, user, session)
     else:
         session.current_lease, session.feedback_lease = None, ""
+
+
+def _squeezed(text: str) -> str:
+    """Return a text in lower case with single spaces, as answers are compared."""
+    return " ".join(text.lower().split())
 
 
 def _submit_rating(

@@ -11,9 +11,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import sqlalchemy as sa
 
@@ -27,12 +28,16 @@ DUMMY_HASH = "0" * 64  # compared with when there is no such rater, so that both
 
 @dataclass(frozen=True)
 class RatingUser:
-    """A user with a role; `rater` and `project` are empty for experimenters."""
+    """A user with a role; `rater` and `project` are empty for experimenters.
+
+    link: hash of the secret that a rater came by, empty for a login.
+    """
 
     role: Literal["experimenter", "rater"]
     name: str
     rater: str = ""
     project: str = ""
+    link: str = field(default="", repr=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def experimenter(name: str = "experimenter") -> RatingUser:
 def sign_in(store: RatingStore, token: str) -> RatingUser:
     """Return the rater of this link; NotAllowed if it is unknown, withdrawn or has ended.
 
-    A visit that began before a link ends goes on after it.
+    Every act asks again (`require_link`): a visit ends with its link.
     """
     rater, _, secret = token.partition(".")
     row = store.first_row(
@@ -68,14 +73,30 @@ def sign_in(store: RatingStore, token: str) -> RatingUser:
             "this link is not valid: a part of it may be missing, or a newer one has replaced it. "
             "Copy it once more as a whole, or ask whoever sent it for a new one"
         )
-    require_active(row["active"])
+    user = RatingUser("rater", row["name"], row["id"], row["project"], row["token_hash"])
+    require_link(user, row, store.clock())
+    return user
+
+
+def require_link(user: RatingUser, row: Mapping[Any, Any] | None, now: float) -> None:
+    """Raise NotAllowed unless a rater may still act: not closed, replaced or past its end.
+
+    row: of the rater, as it is now; a login has no link that could end.
+    """
+    require_active(row is not None and row["active"])
+    if row is None or not user.link:
+        return
+    if not hmac.compare_digest(row["token_hash"] or DUMMY_HASH, user.link):
+        raise NotAllowed(
+            "a newer link has replaced the one that you came by. What you rated is kept; open the "
+            "newer one to go on"
+        )
     until = row["link_until"]
-    if until is not None and until < store.clock():
+    if until is not None and until < now:
         raise NotAllowed(
             f"this link worked until {datetime.fromtimestamp(until, UTC):%Y-%m-%d %H:%M} UTC. What "
             "you rated is kept; ask whoever sent it for a new one if you should go on"
         )
-    return RatingUser("rater", row["name"], row["id"], row["project"])
 
 
 def sign_in_by_login(store: RatingStore, login: str) -> list[RatingUser]:

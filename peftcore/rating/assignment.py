@@ -16,7 +16,13 @@ from dataclasses import dataclass
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.rating.access import NotAllowed, RatingUser, require_active, require_rater
+from peftcore.rating.access import (
+    NotAllowed,
+    RatingUser,
+    require_active,
+    require_link,
+    require_rater,
+)
 from peftcore.rating.rater_view import Screen, read_screen
 from peftcore.rating.schema import ANSWERS, ITEMS, LEASES, PROJECTS, RATERS, REPEATED_KEY
 from peftcore.rating.store import RatingStore, require_row
@@ -202,11 +208,9 @@ def lock_open_project(
     project = store.lock_project(connection, user.project)
     if project["state"] != "open":
         raise NotAllowed("this project is closed; nothing is rated in it any more")
-    query = sa.select(RATERS.c.active).where(
-        RATERS.c.id == user.rater, RATERS.c.project == user.project
-    )
-    # Read again here: the link may have been withdrawn since the rater signed in.
-    require_active(connection.execute(query).scalar())
+    query = sa.select(RATERS).where(RATERS.c.id == user.rater, RATERS.c.project == user.project)
+    # Read again here: the link may have been closed or replaced, or have ended, since the sign-in.
+    require_link(user, connection.execute(query).mappings().first(), store.clock())
     return project
 
 

@@ -112,15 +112,16 @@ def test_a_link_works_until_it_is_renewed_or_revoked(home):
     renewed = rating.renew_link(book, ME, invited.rater)
     with pytest.raises(rating.NotAllowed, match="not valid"):
         rating.sign_in(book, invited.token)
-    assert rating.sign_in(book, renewed.token) == who
-    shown = rating.next_item(book, who)
+    again = rating.sign_in(book, renewed.token)
+    assert again == who  # the same rater, whichever link
+    shown = rating.next_item(book, again)
     rating.revoke_link(book, ME, invited.rater)
     with pytest.raises(rating.NotAllowed, match="not valid"):
         rating.sign_in(book, renewed.token)
     late_calls = [rating.next_item, rating.past_items, rating.rater_progress, rating.briefing]
     for late in [*late_calls, lambda b, w: rating.read_screen(b, w, shown.lease)]:
         with pytest.raises(rating.NotAllowed, match="not valid any more"):
-            late(book, who)
+            late(book, again)
 
 
 @pytest.mark.parametrize("token", ["", ".", "x", "x.y", "é.ü", "0" * 10_000, "' OR 1=1 --.x"])
@@ -193,11 +194,33 @@ def test_a_link_ends_after_the_days_of_its_project_and_a_new_one_goes_on():
         rating.sign_in(book, invited.token)
     (row,) = rating.list_raters(book, ME, made.id)
     assert (row.link_until, row.link_works) == (2 * 86_400, False)
-    assert rate_next(book, who)  # a visit that is open goes on
+    with pytest.raises(rating.NotAllowed, match="worked until 1970-01-03 00:00 UTC"):
+        rate_next(book, who)  # the visit ends with its link
     again = rating.sign_in(book, rating.renew_link(book, ME, who.rater).token)
     assert rating.past_items(book, again)[0].lease == lease
     (row,) = rating.list_raters(book, ME, made.id)
     assert (row.link_until, row.link_works) == (now[0] + 2 * 86_400, True)
+
+
+def test_a_visit_by_a_link_that_was_replaced_ends_and_what_was_rated_stays():
+    book = rating.RatingStore()
+    invited = rating.invite(book, ME, project(book).id, "Ann")
+    who = rating.sign_in(book, invited.token)
+    lease = rate_next(book, who)
+    newer = rating.sign_in(book, rating.renew_link(book, ME, who.rater).token)
+    with pytest.raises(rating.NotAllowed, match="a newer link has replaced"):
+        rate_next(book, who)
+    assert rating.past_items(book, newer)[0].lease == lease
+    assert rate_next(book, newer)
+
+
+def test_a_login_has_no_link_that_could_end():
+    now = [0.0]
+    book = rating.RatingStore(clock=lambda: now[0])
+    rating.invite(book, ME, project(book, link_days=1).id, "Ann", "ann@example.org")
+    (who,) = rating.sign_in_by_login(book, "ann@example.org")
+    now[0] = 9 * 86_400
+    assert rate_next(book, who)
 
 
 def test_a_link_has_no_end_unless_its_project_says_so():

@@ -70,6 +70,18 @@ def test_the_explanation_arrives_only_after_the_answer(book):
     assert visit.data["screen"]["answer"] == "neutral"
 
 
+def test_another_answer_from_a_second_tab_is_named_and_the_first_stays(book):
+    _, first = sit(book)
+    second = Visit(book, first.who, client="c2")
+    assert second.lease == first.lease
+    first.act("answer", lease=first.lease, text="neutral")
+    data = second.act("answer", lease=second.lease, text=" Entailment ")
+    assert data["note"].startswith("Your answer “neutral” was given before")
+    assert "“Entailment” was not stored" in data["note"]
+    assert data["screen"]["answer"] == "neutral"
+    assert second.act("answer", lease=second.lease, text="NEUTRAL")["note"] == ""
+
+
 def test_a_rating_without_an_answer_is_refused_in_words(book):
     project, visit = sit(book)
     data = visit.act("rate", lease=visit.lease, judgement={"verdict": "yes"})
