@@ -9,6 +9,7 @@ nothing is trained here.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from peftcore.adapters.base import METHODS
+from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.training.planning import build_spec
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     from peftcore.jobs.queue import Queue, QueueJob
     from peftcore.runs.store import Run, RunStore
 
+MAX_COMBINATIONS = 100_000  # of all axes together: more are a typing error
 PARTS = ("settings", "population", "training", "evaluation")  # of a spec, with fields of their own
 
 
@@ -93,7 +96,16 @@ class GridCell:
 
 
 def grid_cells(base_spec: RunSpec, axes: Iterable[Axis]) -> Iterator[GridCell]:
-    """Yield the cell of every combination, the last axis changing fastest."""
+    """Yield the cell of every combination, the last axis changing fastest.
+
+    BadInput before the first where there are more combinations than anybody could train.
+    """
+    axes = [tuple(each) for each in axes]
+    if (count := math.prod(map(len, axes))) > MAX_COMBINATIONS:
+        sizes = " × ".join(str(len(each)) for each in axes if len(each) > 1)
+        raise BadInput(
+            f"{sizes} values make {count:,} cells; at most {MAX_COMBINATIONS:,} are made"
+        )
     for chosen in itertools.product(*axes):
         changes = {path: value for each in chosen for path, value in each.changes.items()}
         labels = {column: value for each in chosen for column, value in each.labels.items()}

@@ -36,6 +36,7 @@ from peftcore.sweeps import seed_shards
 from peftcore.sweeps.grid import Axis, Variation, grid_cells
 from peftcore.training import planning
 
+MAX_FILE_BYTES = 200_000  # of a sweep's file: YAML of megabytes takes minutes to read
 MAX_CELLS = 5000  # of one sweep: more are a typing error
 
 
@@ -163,11 +164,15 @@ def read(path: Path) -> Sweep:
     """Read a sweep from YAML or JSON; BadInput says where it is wrong."""
 
     try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise BadInput(f"{path.name} is larger than {MAX_FILE_BYTES:,} bytes")
         value = yaml.safe_load(path.read_text("utf-8"))
+    except BadInput:
+        raise
     except OSError:
         raise BadInput(f"there is no file {path}") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        first = " ".join(str(error).split())
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        first = " ".join(str(error).split())[:200]
         raise BadInput(f"{path.name} is not YAML: {first}") from None
     if not isinstance(value, dict):
         raise BadInput(f"{path.name} must have names with values, such as `bases: [tiny-t5]`")
@@ -227,10 +232,12 @@ def parse_values(text: str) -> list[Any]:
 
     try:
         parsed = yaml.safe_load(f"[{text}]")
-    except yaml.YAMLError:
+    except (yaml.YAMLError, ValueError, RecursionError):
         parsed = []
     if not parsed or None in parsed:
-        raise BadInput(f"values are written with commas between them, as 4, 8, 16; got {text!r}")
+        raise BadInput(
+            f"values are written with commas between them, as 4, 8, 16; got {text[:80]!r}"
+        )
     return list(parsed)
 
 

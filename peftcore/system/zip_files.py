@@ -21,6 +21,8 @@ from peftcore.errors import BadInput
 MAX_MEMBER_BYTES = 1_000_000_000  # bytes, unpacked
 MAX_TOTAL_BYTES = 4_000_000_000
 MAX_MEMBERS = 5_000
+MAX_RATIO = 200  # of a large member's size to what it takes in the zip: tables reach 30
+SMALL_BYTES = 10_000_000  # members up to here may be as thin as they like
 CHECKSUMS_NAME = "SHA256SUMS"
 ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip can state
 
@@ -126,6 +128,11 @@ def _check_entry(zipped: str, entry: zipfile.ZipInfo, allowed_names: re.Pattern[
         raise BadInput(
             f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes; at most "
             f"{MAX_MEMBER_BYTES:,}"
+        )
+    if entry.file_size > max(SMALL_BYTES, MAX_RATIO * entry.compress_size):
+        raise BadInput(
+            f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes from "
+            f"{entry.compress_size:,}: at most {MAX_RATIO} times as many are read"
         )
 
 

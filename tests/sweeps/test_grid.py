@@ -26,6 +26,15 @@ def made(spec):
     return make_run(spec.method, **spec.model_dump(exclude={"method"}))
 
 
+def test_more_combinations_than_can_be_trained_are_counted_and_not_made(monkeypatch):
+    made = []
+    monkeypatch.setattr("peftcore.sweeps.grid.vary", lambda *given: made.append(given))
+    rates = axis("training.learning_rate", tuple(n / 1000 for n in range(1, 101)), "{}")
+    with pytest.raises(BadInput, match=r"100 × 100 × .* make 1,000,000,000,000 cells; at most"):
+        RunGrid.around(lora(), *[rates] * 6)
+    assert not made
+
+
 def test_a_grid_has_every_combination_the_last_axis_fastest():
     ranks = axis("settings.rank", (2, 4), "rank {}", "rank")
     shots = axis("training.shots", (6, 12), "{} shots")

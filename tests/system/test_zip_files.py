@@ -72,3 +72,16 @@ def test_a_file_that_is_no_zip_and_a_missing_member_are_refused(tmp_path):
     found = CheckedZip(written(tmp_path / "y.zip", {"a.txt": b""}), NAMES)
     with pytest.raises(BadInput, match=r"no member b.txt"):
         found.read("b.txt")
+
+
+@pytest.mark.parametrize(("size", "refused"), [(9_000_000, False), (30_000_000, True)])
+def test_a_large_member_behind_a_small_zip_is_refused_before_it_is_read(tmp_path, size, refused):
+    path = tmp_path / "x.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("a.txt", bytes(size))
+    assert path.stat().st_size < 100_000
+    if not refused:
+        assert len(CheckedZip(path, NAMES).read("a.txt")) == size
+        return
+    with pytest.raises(BadInput, match=r"unpacks to 30,000,000 bytes from .*at most 200 times"):
+        CheckedZip(path, NAMES)
