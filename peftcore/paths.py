@@ -13,6 +13,8 @@ adapter-lab folder (~/.local/share, or XDG_DATA_HOME), and assets come with the 
 import os
 from pathlib import Path
 
+from peftcore.errors import BadInput
+
 ROOT = Path(__file__).resolve().parents[1]
 INSTALLED = not (ROOT / "pyproject.toml").is_file()
 ASSETS = ROOT / "peftcore" / "assets" if INSTALLED else ROOT / "assets"
@@ -24,7 +26,15 @@ def _user_root() -> Path:
     if not INSTALLED:
         return ROOT
     shared = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(shared).expanduser() / "adapter-lab"
+    return expand(shared) / "adapter-lab"
+
+
+def expand(path: str | Path) -> Path:
+    """Return a path with `~` replaced by the home it names; BadInput if there is none."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise BadInput(f"no home folder for {str(path)[:80]!r}: write the path out") from None
 
 
 def data_folder() -> Path:

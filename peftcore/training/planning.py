@@ -151,7 +151,8 @@ def _check_same_modality(base: str, image_world: str, task: Task) -> None:
 def _with_defaults(settings: S, *names: str) -> S:
     """Return the settings with these fields at their defaults."""
     fields = type(settings).model_fields
-    return settings.model_copy(update={name: fields[name].default for name in names})
+    values = {name: fields[name].get_default(call_default_factory=True) for name in names}
+    return settings.model_copy(update=values)
 
 
 def _with_standardisation(training: Training, kind: str) -> Training:
