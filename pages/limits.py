@@ -4,43 +4,40 @@ import streamlit as st
 
 from app.labs.limits import cache, selection, views
 from app.state import wait_for_imports
-from app.ui import charts, errors, pickers, widgets
-
-st.title("Limits", anchor=False)
-st.caption(
-    "What a prefix can and cannot do to an attention layer, measured on trained adapters. "
-    "After arXiv:2310.19698 (second version)."
-)
+from app.ui import errors, pickers, widgets
+from app.ui.frame import lab_frame
 
 
-def show() -> None:
+@st.fragment
+@errors.guarded
+def explore_limits() -> None:
     """Choose a run and a text, then look into one head."""
-    pickers.invite_missing_base(pickers.requested_run_ids("run"))
-    runs = cache.candidate_runs()
-    if not runs:
-        widgets.empty_state(
-            "No adapter to look into yet",
-            "Train a prefix, and LoRA to compare with; finished runs are measured here, layer by "
-            "layer.",
-            "train",
-        )
-        return
-    run, other = selection.pick_runs(runs)
-    example = selection.pick_text(run)
-    if example is None or not wait_for_imports.ready_or_wait("limits"):
-        return
+    with lab_frame(views.LAB, "Limits", list(views.VIEWS)) as frame:
+        with frame.picture:
+            pickers.invite_missing_base(pickers.requested_run_ids("run"))
+        runs = cache.candidate_runs()
+        if not runs:
+            with frame.picture:
+                widgets.empty_state(
+                    "No adapter to look into yet",
+                    "Train a prefix, and LoRA to compare with; finished runs are measured here, "
+                    "layer by layer.",
+                    "train",
+                )
+            return
+        run, other = selection.pick_runs(frame.bar, runs)
+        example = selection.pick_text(frame.bar, run)
+        with frame.picture:
+            if example is None:
+                st.caption("Type a text to measure the layers on it.")
+                return
+            if not wait_for_imports.ready_or_wait(views.LAB):
+                return
+        shown = selection.pick_subject(frame, run, other, example)
+        views.VIEWS[frame.view](frame, shown)
+        views.show_finding(frame, shown)
+        with frame.side:
+            views.show_precision(shown)
 
-    @st.fragment
-    @errors.guarded
-    def explore_head() -> None:
-        shown = selection.pick_subject(run, other, example)
-        views.show_verdict(shown)
-        views.show_precision(shown)
-        view = widgets.view_switch("limits", views.VIEWS)
-        views.VIEWS[view](shown)
-        charts.image_format_control()
 
-    explore_head()
-
-
-show()
+explore_limits()

@@ -21,6 +21,8 @@ COLOUR_BAR_WIDTH = 92  # pixels for a colour bar with its title, right of the pi
 LINE_HEIGHT = 18  # pixels of a line of text beside an axis
 MAX_LABEL_CHARACTERS = 12  # of a word beside an axis
 MAX_NUMBERS = 12  # numbers below an axis that a phone has room for
+MAX_KEY_LABELS, MAX_QUERY_LABELS = 20, 24  # words below and beside one of several pictures
+PREFIX_COLOUR = "#009E73"
 TICK_STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -159,13 +161,16 @@ class AttentionPanel:
         """Numbers of the columns; those of the prefix are negative."""
         return list(range(-self.prefix_length, len(self.keys)))
 
-    def heatmap(self, number: int) -> dict[str, Any]:
-        """Return the trace of the picture that stands `number` places from the left."""
+    def heatmaps(self, number: int) -> list[dict[str, Any]]:
+        """Return the traces of the picture `number` places from the left: content, then prefix."""
         prefix = [f"P{n + 1}" for n in range(self.prefix_length)]
         keys = [*prefix, *map(plotly_text, self.keys)]
-        return {
+        content, prefix_weights = (self.weights.astype(np.float32) for _ in range(2))
+        content[:, : self.prefix_length] = np.nan
+        prefix_weights[:, self.prefix_length :] = np.nan
+        trace = {
             "type": "heatmap",
-            "z": self.weights.astype(np.float32),
+            "z": content,
             "x": self.columns,
             "y": list(range(len(self.queries))),
             "xaxis": axis_name("x", number),
@@ -176,23 +181,29 @@ class AttentionPanel:
             ],
             "hovertemplate": "%{customdata}: %{z:.4f}<extra></extra>",
         }
+        return [trace, trace | {"z": prefix_weights, "coloraxis": "coloraxis3"}][
+            : 1 + bool(self.prefix_length)
+        ]
 
     def axes(self, number: int, domain: Sequence[float], **key_axis: Any) -> dict[str, Any]:
-        """Return its two axes by plotly's names for them."""
+        """Return its two axes by plotly's names for them, with as many words as have room."""
         prefix = [f"<i>P{n + 1}</i>" for n in range(self.prefix_length)]
+        keys = prefix + [plotly_text(shortened(key)) for key in self.keys]
+        step = -(-len(keys) // MAX_KEY_LABELS)
+        query_step = -(-len(self.queries) // MAX_QUERY_LABELS)
         x = x_axis(
             number,
             domain,
-            tickvals=self.columns,
-            ticktext=prefix + [plotly_text(shortened(key)) for key in self.keys],
+            tickvals=self.columns[::step],
+            ticktext=keys[::step],
             range=[self.columns[0] - 0.5, self.columns[-1] + 0.5],
             showgrid=False,
             **key_axis,
         )
         y = y_axis(
             number,
-            tickvals=list(range(len(self.queries))),
-            ticktext=[plotly_text(shortened(query)) for query in self.queries],
+            tickvals=list(range(0, len(self.queries), query_step)),
+            ticktext=[plotly_text(shortened(query)) for query in self.queries[::query_step]],
             range=[len(self.queries) - 0.5, -0.5],
             showgrid=False,
         )
@@ -200,9 +211,12 @@ class AttentionPanel:
 
 
 def attention_figure(
-    panels: Sequence[AttentionPanel], colour: str, gap: float, **key_axis: Any
+    panels: Sequence[AttentionPanel], gap: float, **key_axis: Any
 ) -> dict[str, Any]:
-    """Return heat maps side by side on one scale from 0 on, as the fields of a plotly figure."""
+    """Return heat maps side by side on one scale from 0 on, as the fields of a plotly figure.
+
+    What a prefix takes is green.
+    """
     domains = panel_domains([len(panel.columns) for panel in panels], gap)
     key_axis = {"title": axis_title("Key"), "tickangle": -90} | key_axis
     axes: dict[str, Any] = {}
@@ -220,12 +234,20 @@ def attention_figure(
         "coloraxis": {
             "cmin": 0,
             "cmax": limit.top,
-            "colorscale": [[0, with_opacity(colour, 0)], [1, colour]],
             "colorbar": {
                 "title": {"text": "Attention", "side": "right"},
                 "thickness": 12,
+                "outlinewidth": 0,
                 **limit.bar_ticks(signed=False),
             },
         },
+        "coloraxis3": {
+            "cmin": 0,
+            "cmax": limit.top,
+            "colorscale": [[0, with_opacity(PREFIX_COLOUR, 0)], [1, PREFIX_COLOUR]],
+            "showscale": False,
+        },
     }
-    return {"data": [panel.heatmap(n) for n, panel in enumerate(panels)], "layout": layout}
+    traces = [panel.heatmaps(number) for number, panel in enumerate(panels)]
+    content, prefixes = [each[0] for each in traces], [each[1] for each in traces if each[1:]]
+    return {"data": content + prefixes, "layout": layout}

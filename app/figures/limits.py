@@ -18,9 +18,9 @@ from app.figures.scales import colour_limit
 from app.theme import NEUTRAL, TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, USED_SHARE, LayerComparison
 
-PREFIX_COLOUR, CONTENT_COLOUR, OLD_COLOUR = "#009E73", "#0072B2", "#D55E00"
+PREFIX_COLOUR, CONTENT_COLOUR, OLD_COLOUR = panel_layout.PREFIX_COLOUR, "#0072B2", "#D55E00"
 TITLE_CHARACTERS = 12  # of a picture's title on one line, so that three fit on a phone
-LABEL_SIZE = 13  # of the words beside an axis
+LABEL_SIZE = 11  # of the words beside an axis
 SMALLEST_ERROR = 1e-17  # where an error of exactly zero stands on a logarithmic axis
 
 
@@ -31,7 +31,7 @@ def _axis_labels(words: Sequence[str]) -> list[str]:
 def prefix_share_bars(comparison: LayerComparison, head: int, queries: Sequence[str]) -> go.Figure:
     """Attention that each query of a head gives to the prefix; the whole layer as small dots."""
     positions = list(range(len(queries)))
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 320})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 420})
     figure.add_bar(
         x=positions,
         y=comparison.share[head],
@@ -50,10 +50,11 @@ def prefix_share_bars(comparison: LayerComparison, head: int, queries: Sequence[
         customdata=[[other + 1, plotly_text(word)] for other in others for word in queries],
         hovertemplate="head %{customdata[0]}, %{customdata[1]}: %{y:.3f}<extra></extra>",
     )
+    step = -(-len(queries) // panel_layout.MAX_QUERY_LABELS)
     figure.update_xaxes(
         title_text="Query",
-        tickvals=positions,
-        ticktext=_axis_labels(queries),
+        tickvals=positions[::step],
+        ticktext=_axis_labels(queries)[::step],
         tickangle=-90 if len(queries) > panel_layout.MAX_NUMBERS else None,
     )
     largest = float(comparison.share.max(initial=0))
@@ -103,11 +104,18 @@ def pattern_heatmaps(
             colour_axis="coloraxis2",
         ),
     ]
-    figure = panel_layout.attention_figure(panels, CONTENT_COLOUR, 0.03)
+    figure = panel_layout.attention_figure(panels, 0.02)
+    for number in range(len(panels)):  # one title below all
+        if number != 1:
+            figure["layout"][panel_layout.axis_name("xaxis", number)]["title"] = {"text": ""}
+        for axis in ("xaxis", "yaxis"):
+            figure["layout"][panel_layout.axis_name(axis, number)]["tickfont"] = {
+                "size": LABEL_SIZE
+            }
     for heading, panel in zip(figure["layout"]["annotations"], panels, strict=True):
         heading["text"] = wrap_title(panel.title, TITLE_CHARACTERS)
     figure["layout"] |= {
-        "height": max(340, min(760, 150 + 20 * len(queries))),
+        "height": max(340, min(430, 150 + 16 * len(queries))),
         "shapes": [panel_layout.vertical_line(-0.5, 1, PREFIX_COLOUR, 2)] if p else [],
         "margin": panel_layout.fixed_margin(
             60,
@@ -117,12 +125,6 @@ def pattern_heatmaps(
         "coloraxis2": {
             "cmin": -change,
             "cmax": change,
-            "colorscale": [
-                [0, OLD_COLOUR],
-                [0.5, with_opacity(OLD_COLOUR, 0)],
-                [0.5, with_opacity(CONTENT_COLOUR, 0)],
-                [1, CONTENT_COLOUR],
-            ],
             "showscale": False,
         },
     }
@@ -245,7 +247,7 @@ def layer_distances_chart(table: pd.DataFrame, styles: Mapping[str, RunStyle]) -
 
     table: run, layer (its name), drift.
     """
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 380})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 440})
     names = list(dict.fromkeys(table["layer"]))
     for run, rows in table.groupby("run", sort=False):
         style = styles[str(run)]

@@ -193,7 +193,6 @@ def variant_heatmaps(
     turned = pads + len(words) > MAX_LEVEL_LABELS
     figure = panel_layout.attention_figure(
         panels,
-        CHART_COLOUR,
         0.04,
         title=panel_layout.axis_title("Key") | ({"standoff": 26} if turned else {}),
         tickangle=-90 if turned else 0,

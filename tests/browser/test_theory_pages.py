@@ -22,14 +22,13 @@ def test_switches_of_the_limits_page_change_the_verdict_and_their_explanation(vi
     here.open("limits")
     here.page.locator(".js-plotly-plot").first.wait_for(timeout=200_000)
     here.settle()
-    press(here, "Head", "3")
-    for group, name, sentence in (
-        ("Inputs of the layer", "Whole stack", "effects compound"),
-        ("Positions", "Naive", "seems to refute the theory"),
-        ("Inputs of the layer", "This layer alone", "Here the theory is exact"),
-    ):
-        press(here, group, name)
-        expect(here.page.get_by_text(sentence)).to_be_visible()
+    press(here, "Who has the adapter", "Whole stack")
+    here.page.get_by_role("button", name="More").click()
+    expect(here.page.get_by_text("effects compound")).to_be_visible()
+    press(here, "Positions", "Naive")
+    expect(here.page.get_by_text("seems to refute the theory")).to_be_visible()
+    here.page.keyboard.press("Escape")
+    here.page.locator(".st-key-limits-text-menu button").first.click()
     press(here, "Input", "My own text")
     box = here.page.get_by_label("Text", exact=True)
     box.fill(HOSTILE)

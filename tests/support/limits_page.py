@@ -8,5 +8,6 @@ def opened():
 
 
 def choose(page, key, value):
-    found = next(one for one in page.segmented_control if one.key.startswith(key))
+    kinds = (page.segmented_control, page.selectbox)
+    found = next(one for kind in kinds for one in kind if one.key == key)
     sound(found.set_value(value).run())

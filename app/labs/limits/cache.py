@@ -32,6 +32,9 @@ PRECISION_TITLES: dict[Precision, str] = {
 }
 
 
+ROUNDING: dict[Precision, float] = {"fp32": 1e-5, "fp64": 1e-12, "bf16": 5e-2}  # at most that
+
+
 @dataclass(frozen=True)
 class LimitsInput:
     """What is looked at: a text, one seed, and the switches."""

@@ -5,19 +5,26 @@ The run lives in the address (`?run=…`), so that other pages can link to it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.labs.limits import cache as limits_cache
-from app.labs.limits.views import ATTENTION_KINDS, LimitsSubject, measure_head
+from app.labs.limits.views import LAB, LimitsSubject, measure_head
 from app.state import cache
-from app.ui import pickers, widgets
-from app.ui.run_styles import titles_by_run
+from app.ui import frame, pickers, subject, text_choice
+from app.ui.run_styles import styles_by_run, titles_by_run
+from app.ui.subject import Choice, typed
 from peftcore.data.task import Example
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+NO_RUN = "nothing"
 ONE_LAYER, WHOLE_STACK = "This layer alone", "Whole stack"
 CONTROLLED_POSITIONS, SHIFTED_POSITIONS = "Controlled", "Naive"
 SWITCH_HELP = {
@@ -32,101 +39,108 @@ SWITCH_HELP = {
 }
 
 
-def pick_runs(runs: Sequence[Run]) -> tuple[Run, Run | None]:
+def pick_runs(bar: DeltaGenerator, runs: Sequence[Run]) -> tuple[Run, Run | None]:
     """Offer a run, and another to compare it with."""
-    titles = titles_by_run(runs)
-    left, right = st.columns(2)
-    with left:
-        run = pickers.pick_run(
-            runs,
-            "limits.run",
-            lambda run: titles[run.id],
-            "finished runs that work inside attention layers can be measured",
-        )
+    titles, styles = titles_by_run(runs), styles_by_run(runs)
+    by_id = {run.id: run for run in runs}
+    choice = Choice(
+        LAB,
+        "run",
+        "Run",
+        list(by_id),
+        option_text=titles.__getitem__,
+        missing=pickers.why_run_missing(
+            "finished runs that work inside attention layers can be measured"
+        ),
+    )
+    run = by_id[choice.settle()]
     others = {other.id: other for other in limits_cache.comparable_runs(run, runs)}
-    other_id = right.selectbox(
+    against = Choice(
+        LAB,
+        "with",
         "Compare with",
-        [*others, ""],
-        format_func=lambda name: titles[name] if name else "Nothing",
-        key=f"limits.beside.{run.id}",
-        help="Another method on the same base, such as LoRA, which can reorder attention.",
+        [*others, NO_RUN],
+        option_text=lambda name: f"vs {titles.get(name, name)}",
+        # A base is what a run is compared with on another lab; here every run is.
+        missing=lambda name: f"{name} cannot be compared with this run here.",
     )
-    return run, others.get(other_id)
+    with bar:
+        choice.as_list(label_visibility="collapsed", width=185)
+        other = against.as_list(label_visibility="collapsed", width=150)
+    frame.run_colour(choice.key, styles[run.id].colour)
+    return run, others.get(other)
 
 
-def pick_text(run: Run) -> Example | None:
+def pick_text(bar: DeltaGenerator, run: Run) -> Example | None:
     """A test example of the run's task, or a text and what the decoder reads after it."""
-    task = run.spec.task
-    rows = cache.split_examples(task, "test")
-    example_count = len(rows.examples)
-    with st.container(horizontal=True):
-        source = pickers.pick_one("Input", ["An example", "My own text"], "limits.source")
-        number = 1
-        if source == "An example" and example_count:
-            key = f"limits.example.{task}"
-            number = st.number_input(
-                f"Number, 1 to {example_count:,}", 1, example_count, key=key, width=180
+    is_encoder = catalog.describe_base(run.spec.base).kind == "encoder"
+    answer = ""
+
+    def pick_answer() -> None:
+        nonlocal answer
+        if st.session_state.get(f"{LAB}.source") != text_choice.OWN or is_encoder:
+            return
+        answer = typed(LAB, "answer", "What a decoder reads after it")
+        if not answer.strip():
+            st.caption(
+                "Without words for the decoder it reads the sign it starts with, nothing else."
             )
-    if source == "My own text":
-        return _type_example(run.spec.base)
-    if rows.problem or not rows.examples:
-        st.warning(widgets.escape_markdown(rows.problem or "This task has no test examples."))
-        return None
-    example = rows.examples[number - 1]
-    st.text(example.source)
-    return example
+
+    _, example = text_choice.pick_text(LAB, bar, run.spec.task, pick_answer)
+    if example is None or st.session_state.get(f"{LAB}.source") != text_choice.OWN:
+        return example
+    return Example(example.id, example.source, answer, parts=example.parts)
 
 
-def _type_example(base: str) -> Example | None:
-    """A text of one's own, and what a decoder reads after it."""
-    from peftcore.training.predict import typed_example
-
-    left, right = st.columns(2)
-    text = left.text_input(
-        "Text", key="limits.text", help="A pair for an encoder has || between its two texts."
-    )
-    answer = right.text_input("What a decoder reads after it", key="limits.answer")
-    if not text.strip():
-        st.caption("Type a text to measure the layers on it.")
-        return None
-    if not answer.strip() and catalog.describe_base(base).kind != "encoder":
-        st.caption("Without words for the decoder it reads the sign it starts with, nothing else.")
-    parsed = typed_example(text)
-    return Example(parsed.id, parsed.source, answer, parts=parsed.parts)
-
-
-def pick_subject(run: Run, other_run: Run | None, example: Example) -> LimitsSubject:
+def pick_subject(
+    here: frame.Frame, run: Run, other_run: Run | None, example: Example
+) -> LimitsSubject:
     """Layer, head, seed and switches, and what they show."""
-    blocks = limits_cache.attention_blocks(run.spec.base)
     structure = cache.base_model(run.spec.base).structure
-    attention_kinds = list(dict.fromkeys(block.attention_kind for block in blocks))
-    # The decoder first: that is where LoRA sits by default, which the page compares with prefixes.
-    with st.container(horizontal=True):
-        attention_kind = pickers.pick_one(
-            "Attention",
-            attention_kinds,
-            f"limits.place.{len(attention_kinds)}",
-            ATTENTION_KINDS.__getitem__,
-            default="decoder" if "decoder" in attention_kinds else None,
+    population = run.spec.population
+    numbers = [str(number) for number in population.seed_numbers()]
+    with here.bar:
+        seed = Choice(LAB, "seed", "Seed", numbers, option_text=lambda number: f"Seed {number}")
+        seed_index = numbers.index(seed.as_list(label_visibility="collapsed", width=86))
+        kind, layer = _pick_layer(run)
+        heads = range(1, structure.heads + 1)
+        head = Choice(LAB, "head", "Head", heads, option_text=lambda number: f"Head {number}")
+        head_number = head.as_list(label_visibility="collapsed", width=88)
+    with here.side:
+        inputs = Choice(LAB, "inputs", "Who has the adapter", [ONE_LAYER, WHOLE_STACK]).as_buttons(
+            help=f"{SWITCH_HELP[ONE_LAYER]} {SWITCH_HELP[WHOLE_STACK]}"
         )
-        layer_count = sum(block.attention_kind == attention_kind for block in blocks)
-        first = min(int(run.spec.settings.get("first_layer", 0)), layer_count - 1)
-        key = f"limits.layer.{attention_kind}.{layer_count}"
-        # A run that enters higher up opens where there is something to see.
-        layer = pickers.pick_index("Layer", layer_count, f"{key}.{first}" if first else key, first)
-        head = pickers.pick_index("Head", structure.heads, f"limits.head.{structure.heads}")
-        seeds = run.spec.population.seeds
-        seed = pickers.pick_one("Seed", list(range(seeds)), f"limits.seed.{seeds}")
-    with st.container(horizontal=True):
-        inputs = pickers.pick_one("Inputs of the layer", [ONE_LAYER, WHOLE_STACK], "limits.inputs")
-        positions = pickers.pick_one(
-            "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS], "limits.positions"
-        )
-    st.caption(f"{SWITCH_HELP[inputs]} {SWITCH_HELP[positions]}")
+        length = _pick_prefix_length(run)
+    with here.more():
+        positions = Choice(
+            LAB, "positions", "Positions", [CONTROLLED_POSITIONS, SHIFTED_POSITIONS]
+        ).as_buttons()
+        st.caption(f"{SWITCH_HELP[inputs]} {SWITCH_HELP[positions]}")
     limits_input = limits_cache.LimitsInput(
-        example, seed, inputs == ONE_LAYER, positions == SHIFTED_POSITIONS, _pick_prefix_length(run)
+        example, seed_index, inputs == ONE_LAYER, positions == SHIFTED_POSITIONS, length
     )
-    return measure_head(run, other_run, limits_input, attention_kind, layer, head)
+    return measure_head(run, other_run, limits_input, kind, layer, head_number - 1)
+
+
+def _pick_layer(run: Run) -> tuple[str, int]:
+    """Offer the layers of all kinds of attention; return the kind and the layer from zero."""
+    blocks = limits_cache.attention_blocks(run.spec.base)
+    counts = Counter[str](block.attention_kind for block in blocks)
+    # The decoder first: that is where LoRA sits by default, which the page compares with prefixes.
+    kind = "decoder" if "decoder" in counts else next(iter(counts))
+    # A run that enters higher up opens where there is something to see.
+    first = min(int(run.spec.settings.get("first_layer", 0)), counts[kind] - 1)
+    names = subject.layer_names(dict(counts))
+    chosen = Choice(
+        LAB,
+        "layer",
+        "Layer",
+        list(names),
+        first=subject.layer_id(kind, first, len(counts)),
+        option_text=names.__getitem__,
+    ).as_list(label_visibility="collapsed", width=112)
+    chosen_kind, _, number = chosen.rpartition("-")
+    return chosen_kind or kind, int(number) - 1
 
 
 def _pick_prefix_length(run: Run) -> int | None:
@@ -134,13 +148,14 @@ def _pick_prefix_length(run: Run) -> int | None:
     full_length = limits_cache.prefix_length(run)
     if full_length < 2:
         return None
-    used_length = st.slider(
+    used_length = Choice(
+        LAB,
+        "length",
         "Prefix positions used",
-        1,
-        full_length,
-        full_length,
-        key=f"limits.length.{full_length}",
+        range(1, full_length + 1),
+        first=full_length,
+    ).as_slider(
         help="The first ones of the trained prefix. With one, the bias lies on a line; with more, "
-        "in a span of as many dimensions.",
+        "in a span of as many dimensions."
     )
     return None if used_length == full_length else used_length

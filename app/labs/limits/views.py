@@ -4,21 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
 
 from app.figures import limits as figures
-from app.labs.limits import cache
+from app.labs.limits import cache, findings
 from app.ui import widgets
-from app.ui.charts import chart
+from app.ui.charts import picture
+from app.ui.frame import Frame
 from app.ui.run_styles import styles_by_run
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, HeadSummary, LayerComparison
 from peftcore.errors import BadInput
 from peftcore.runs.store import Run
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+LAB = "limits"
 PRECISION_COST = 8.0  # times single precision, for both others together with their conversion
-DIFFERENCE_NOTE = "In the difference, blue is attention gained and orange is attention lost."
+DIFFERENCE_READING = (
+    "Each row is a token that looks, each column one that is looked at. In the difference, blue is "
+    "attention gained and orange is attention lost, on a scale of its own."
+)
+PREFIX_READING = (
+    "Each row is a token that looks, each column one that is looked at; green columns P1, P2, … "
+    "are the prefix. The third picture is the second without them, every row brought back to a "
+    "sum of one: it must equal the first."
+)
+FORMULA = (
+    "attention′ = (1 − *s*) · attention  \noutput′ = (1 − *s*) · output + bias  \n"
+    ":small[*s* is what the prefix takes of a row]"
+)
 ATTENTION_KINDS = {"encoder": "Encoder", "decoder": "Decoder", "cross": "Cross"}
 
 
@@ -48,25 +66,27 @@ class LimitsSubject:
         return f"limits-{self.run.id}-{self.attention_kind}-{self.layer + 1}-head-{self.head + 1}"
 
 
-def show_verdict(subject: LimitsSubject) -> None:
-    """One sentence for this head, one for the other run, and what they are about."""
-    styles = styles_by_run([subject.run, *([subject.other_run] if subject.other_run else [])])
-    verdict_text = subject.summary.verdict()
-    icon = "check_circle" if subject.summary.keeps_order else "shuffle"
-    st.markdown(
-        f":material/{icon}: **{widgets.escape_markdown(styles[subject.run.id].name)}.** "
-        f"{widgets.escape_markdown(verdict_text)}"
-    )
+def show_finding(frame: Frame, subject: LimitsSubject) -> None:
+    """One sentence for this head and the other run, and beside the picture what it rests on."""
+    runs = [subject.run, *([subject.other_run] if subject.other_run else [])]
+    styles = styles_by_run(runs)
+    summaries = [subject.summary]
     if subject.other_run:
-        other_summary = compare_other_run(subject, subject.other_run)[
-            subject.block_path
-        ].summarize_head(subject.head)
-        icon = "check_circle" if other_summary.keeps_order else "shuffle"
-        st.markdown(
-            f":material/{icon}: **{widgets.escape_markdown(styles[subject.other_run.id].name)}.** "
-            f"{widgets.escape_markdown(other_summary.verdict())}"
-        )
-    st.caption(_explain_verdict(subject))
+        other = compare_other_run(subject, subject.other_run)[subject.block_path]
+        summaries.append(other.summarize_head(subject.head))
+    sentences = [
+        findings.head_finding(styles[run.id].name, summary)
+        for run, summary in zip(runs, summaries, strict=True)
+    ]
+    frame.say(" ".join(sentences), findings.guard(subject.comparison, subject.summary))
+    with frame.side:
+        for run, summary in zip(runs, summaries, strict=True):
+            icon = "check_circle" if summary.keeps_order else "shuffle"
+            st.markdown(
+                f":material/{icon}: **{widgets.escape_markdown(styles[run.id].name)}.** "
+                f"{widgets.escape_markdown(summary.verdict())}"
+            )
+        st.caption(_explain_verdict(subject))
 
 
 def input_of_other(subject: LimitsSubject, run: Run) -> cache.LimitsInput:
@@ -119,7 +139,7 @@ def _explain_verdict(subject: LimitsSubject) -> str:
 
 
 def show_precision(subject: LimitsSubject) -> None:
-    """The largest departures from the theory, in three kinds of arithmetic.
+    """The largest departures from the theory, in three kinds of arithmetic, as small marks.
 
     A large base is copied for two of them, so those are measured when they are asked for.
     """
@@ -131,22 +151,16 @@ def show_precision(subject: LimitsSubject) -> None:
         PRECISION_COST * cache.seconds_of_layer(run, subject.block_path, subject.limits_input),
     ):
         titles = {"fp32": titles["fp32"]}
-    row = st.container(horizontal=True)
+    residuals = {}
     for name, title in titles.items():
         comparison = cache.compare_layers(
             subject.run, (subject.block_path,), subject.limits_input, name
         )[subject.block_path]
-        summary = comparison.summarize_head(subject.head)
-        row.metric(
-            f"Residual, {title.lower()}",
-            f"{summary.residual:.1e}",
-            help=f"Pattern {summary.pattern_error:.1e}, output {summary.output_error:.1e}. "
-            "The largest departure from: content attention times (1 − share), and output times "
-            "(1 − share) plus the prefix values weighted by attention. Nothing but rounding "
-            "should be left.",
-            border=True,
-            width="content",
+        residuals[title] = (
+            comparison.summarize_head(subject.head).residual,
+            cache.ROUNDING[name],
         )
+    st.caption(findings.residuals_line(residuals))
 
 
 def _asked_for(subject: LimitsSubject, what: str, label: str, seconds: float) -> bool:
@@ -167,64 +181,65 @@ def _asked_for(subject: LimitsSubject, what: str, label: str, seconds: float) ->
     return pressed
 
 
-def show_pattern(subject: LimitsSubject) -> None:
-    """Attention among the content, before, after, renormalised."""
-    adapted_title = "With the prefix" if subject.comparison.length else "With the adapter"
-    chart(
-        figures.pattern_heatmaps(
-            subject.comparison, subject.head, subject.query_texts, subject.key_texts, adapted_title
-        ),
-        key="limits.pattern",
-        name=f"{subject.file_stem}-pattern",
-        alt=figures.pattern_heatmaps_alt(subject.comparison, subject.head),
-        table=lambda: figures.pattern_table(
-            subject.comparison, subject.head, subject.query_texts, subject.key_texts
-        ),
+def show_pattern(frame: Frame, subject: LimitsSubject) -> None:
+    """Attention among the content, before, after, renormalised; the other run below it."""
+    has_prefix = bool(subject.comparison.length)
+    frame.explain(PREFIX_READING if has_prefix else DIFFERENCE_READING)
+    if has_prefix:
+        with frame.side:
+            st.markdown(FORMULA)
+    with frame.picture:
+        title = "With the prefix" if has_prefix else "With the adapter"
+        _show_heatmaps(subject, subject.comparison, title, "limits.pattern").caption(
+            findings.quiet_line(subject.run, subject.limits_input, len(subject.query_texts))
+        )
+        if subject.other_run:
+            comparison = compare_other_run(subject, subject.other_run)[subject.block_path]
+            name = styles_by_run([subject.run, subject.other_run])[subject.other_run.id].name
+            place = _show_heatmaps(subject, comparison, f"With {name}", "limits.pattern.other")
+            if not comparison.length:
+                place.caption(DIFFERENCE_READING)
+
+
+def _show_heatmaps(
+    subject: LimitsSubject, comparison: LayerComparison, title: str, key: str
+) -> DeltaGenerator:
+    """Three pictures of one head; returns the place of the quiet line."""
+    texts = (subject.query_texts, subject.key_texts)
+    return picture(
+        figures.pattern_heatmaps(comparison, subject.head, *texts, title),
+        key=key,
+        name=f"{subject.file_stem}-{key.replace('.', '-')}",
+        alt=figures.pattern_heatmaps_alt(comparison, subject.head),
+        table=lambda: figures.pattern_table(comparison, subject.head, *texts),
     )
-    if subject.comparison.length:
-        st.caption(
-            "P1, P2, … are prefix positions. The third picture is the second without them, every "
-            "row brought back to a sum of one; it must equal the first."
-        )
-    else:
-        st.caption(DIFFERENCE_NOTE)
-    if subject.other_run:
-        comparison = compare_other_run(subject, subject.other_run)[subject.block_path]
-        name = styles_by_run([subject.run, subject.other_run])[subject.other_run.id].name
-        chart(
-            figures.pattern_heatmaps(
-                comparison, subject.head, subject.query_texts, subject.key_texts, f"With {name}"
-            ),
-            key="limits.pattern.other",
-            name=f"{subject.file_stem}-pattern-{subject.other_run.id}",
-            alt=figures.pattern_heatmaps_alt(comparison, subject.head),
-            table=lambda: figures.pattern_table(
-                comparison, subject.head, subject.query_texts, subject.key_texts
-            ),
-        )
-        if not comparison.length:
-            st.caption(DIFFERENCE_NOTE)
 
 
-def show_prefix_share(subject: LimitsSubject) -> None:
+def show_prefix_share(frame: Frame, subject: LimitsSubject) -> None:
     """Show the share of attention that each query gives to the prefix."""
     if not subject.comparison.length:
-        st.info("This adapter has no prefix, so all attention stays on the content.")
+        with frame.picture:
+            st.info("This adapter has no prefix, so all attention stays on the content.")
         return
+    frame.explain(
+        "A bar is what one token gives to the prefix; all that it gives to the text shrinks by the "
+        "same factor, 1 − share. Small dots are the other heads of this layer."
+    )
     table = pd.DataFrame(
         {"query": subject.query_texts}
         | {f"head {n + 1}": s for n, s in enumerate(subject.comparison.share)}
     )
-    chart(
-        figures.prefix_share_bars(subject.comparison, subject.head, subject.query_texts),
-        key="limits.share",
-        name=f"{subject.file_stem}-share",
-        alt=figures.prefix_share_alt(subject.comparison, subject.head),
-        table=table,
-    )
+    with frame.picture:
+        picture(
+            figures.prefix_share_bars(subject.comparison, subject.head, subject.query_texts),
+            key="limits.share",
+            name=f"{subject.file_stem}-share",
+            alt=figures.prefix_share_alt(subject.comparison, subject.head),
+            table=table,
+        ).caption(findings.quiet_line(subject.run, subject.limits_input, len(table)))
 
 
-def show_bias(subject: LimitsSubject) -> None:
+def show_bias(frame: Frame, subject: LimitsSubject) -> None:
     """The bias in a plane, and how many directions it uses."""
     projection = subject.comparison.projection(subject.head)
     table = pd.DataFrame(
@@ -237,18 +252,27 @@ def show_bias(subject: LimitsSubject) -> None:
             },
         }
     )
-    left, right = st.columns([3, 2])
-    with left:
-        chart(
+    summary = subject.summary
+    frame.explain(
+        "Each token's output first shrinks by 1 − share, then moves by the bias. One prefix "
+        "position can only add along one line, with a strength that depends on the query; several "
+        "can add anything in the span of their values."
+    )
+    with frame.picture:
+        picture(
             figures.bias_plane(subject.comparison, subject.head, subject.query_texts),
             key="limits.bias",
             name=f"{subject.file_stem}-bias",
             alt=figures.bias_plane_alt(subject.comparison, subject.head),
             table=table,
+        ).caption(
+            f"Mean length of the bias {summary.bias_norm:.3g}, of the old outputs "
+            f"{summary.output_norm:.3g} · "
+            f"{findings.quiet_line(subject.run, subject.limits_input, len(table))}"
         )
-    with right:
-        singular_values = subject.comparison.singular_values(subject.head)
-        chart(
+    singular_values = subject.comparison.singular_values(subject.head)
+    with frame.below:
+        picture(
             figures.bias_direction_bars(subject.comparison, subject.head),
             key="limits.directions",
             name=f"{subject.file_stem}-directions",
@@ -256,20 +280,22 @@ def show_bias(subject: LimitsSubject) -> None:
             table=pd.DataFrame(
                 {"direction": range(1, len(singular_values) + 1), "value": singular_values}
             ),
-        )
-    summary = subject.summary
-    st.caption(
-        f"Mean length of the bias {summary.bias_norm:.3g}, of the old outputs "
-        f"{summary.output_norm:.3g}; "
-        f"{summary.rank} singular values are above rounding. One prefix position can only add "
-        "along "
-        "one line, with a strength that depends on the query; several can add anything in the span "
-        "of their values, of which trained prefixes need not use all."
+        ).caption(f"{summary.rank} singular values are above rounding")
+
+
+def show_all_layers(frame: Frame, subject: LimitsSubject) -> None:
+    """The distance of every layer of the run and of the one it is compared with, on one scale."""
+    frame.explain(
+        f"A mark is the largest change of attention among the content over all heads of a layer; "
+        f"below {ROUNDING_TOLERANCE:g} only rounding is left. Layers that an adapter leaves alone "
+        "stand at the bottom."
     )
+    with frame.picture:
+        _show_layer_distances(subject)
 
 
-def show_all_layers(subject: LimitsSubject) -> None:
-    """The distance of every layer of the run and of the one beside it, on one scale."""
+def _show_layer_distances(subject: LimitsSubject) -> None:
+    """Measure all layers, where they are many once that is asked for, and show them."""
     rows = []
     blocks = cache.attention_blocks(subject.run.spec.base)
     runs = [subject.run, *([subject.other_run] if subject.other_run else [])]
@@ -293,18 +319,13 @@ def show_all_layers(subject: LimitsSubject) -> None:
             for block in blocks
         ]
     table, styles = pd.DataFrame(rows), styles_by_run(runs)
-    chart(
+    picture(
         figures.layer_distances_chart(table, styles),
         key="limits.distances",
         name=f"limits-{subject.run.id}-layers",
         alt=figures.layer_distances_alt(table, styles),
         table=table.assign(run=[styles[run].name for run in table["run"]]),
-    )
-    st.caption(
-        f"One input, one seed, the largest change over all heads. Below {ROUNDING_TOLERANCE:g} "
-        "only rounding "
-        "is left. Layers that an adapter leaves alone stand at the bottom."
-    )
+    ).caption(findings.quiet_line(subject.run, subject.limits_input, len(subject.query_texts)))
 
 
 def _measure_all_layers(
@@ -325,7 +346,7 @@ def _measure_all_layers(
     return measured
 
 
-VIEWS: dict[str, Callable[[LimitsSubject], None]] = {
+VIEWS: dict[str, Callable[[Frame, LimitsSubject], None]] = {
     "Pattern": show_pattern,
     "Share": show_prefix_share,
     "Bias": show_bias,

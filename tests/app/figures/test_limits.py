@@ -36,18 +36,31 @@ def test_shares_are_those_of_the_chosen_head():
 
 def test_prefix_positions_are_columns_of_their_own():
     figure = figures.pattern_heatmaps(found(), 0, QUERIES, KEYS, "With the prefix")
-    before, with_adapter, renormalised = figure.data
+    before, with_adapter, renormalised, prefix = figure.data
     assert list(before.x) == [0, 1, 2, 3]
     assert list(with_adapter.x) == [-2, -1, 0, 1, 2, 3]
     np.testing.assert_allclose(before.z, renormalised.z, atol=1e-12)
     assert with_adapter.customdata[0][0] == "the looks at P1"
-    assert figure.layout.coloraxis.cmax == max(each.z.max() for each in figure.data)
+    assert figure.layout.coloraxis.cmax == max(np.nanmax(each.z) for each in figure.data)
+    assert np.isfinite(prefix.z[:, :2]).all()
+    assert np.isnan(prefix.z[:, 2:]).all()
+    assert np.isnan(with_adapter.z[:, :2]).all()
 
 
 def test_without_a_prefix_the_third_picture_is_the_difference():
     figure = figures.pattern_heatmaps(found(0), 0, QUERIES, KEYS, "With LoRA")
     assert figure.layout.annotations[2].text.startswith("Difference,<br>to ±")
     np.testing.assert_allclose(figure.data[2].z, 0, atol=1e-12)
+
+
+def test_a_real_text_of_33_words_keeps_its_labels_apart():
+    words = [f"w{i}" for i in range(33)]
+    rows = np.full((1, 33, 33), 1 / 33)
+    layer = AttentionLayer(rows, np.zeros((1, 33, 2)), np.zeros((1, 33, 2)), 0)
+    figure = figures.pattern_heatmaps(compare_layers(layer, layer), 0, words, words, "With LoRA")
+    for axis in (figure.layout.xaxis, figure.layout.xaxis2, figure.layout.yaxis):
+        assert len(axis.ticktext) <= 24
+    assert figure.layout.height <= 430
 
 
 def test_patterns_table_has_every_weight_and_keeps_repeated_words_apart():

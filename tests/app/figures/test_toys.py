@@ -53,7 +53,9 @@ def test_heads_share_a_scale_and_keep_positions_in_front_apart():
     weights = np.full((2, 4), 0.25)
     pictures = {"pretrained": weights, "prefix: histogram": weights}
     figure = figures.variant_heatmaps(pictures, ["1", "1", "3"], pads=1)
-    assert [list(trace.x) for trace in figure.data] == [[-1, 0, 1, 2]] * 2
+    text, prefix = figure.data[:2], figure.data[2:]
+    assert [list(trace.x) for trace in text] == [[-1, 0, 1, 2]] * 2
+    assert {trace.coloraxis for trace in prefix} == {"coloraxis3"}
     assert figure.data[0].customdata[1][0] == "3 looks at P1"
     assert "25% on the positions in front" in figures.variant_heatmaps_alt(pictures, 1)
 

@@ -12,8 +12,8 @@ def test_without_runs_it_says_what_to_do_next(no_demo_runs):
 
 def test_a_typed_text_is_shown_as_typed():
     page = open_page("limits")
-    choose(page, "limits.source", "My own text")
-    page.text_input(key="limits.text").set_value("<s> the <b>cat</b> the cat").run()
+    choose(page, "limits.source", "own")
+    page.text_area(key="limits.text").set_value("<s> the <b>cat</b> the cat").run()
     assert "it reads the sign it starts with" in words(page)
     page.text_input(key="limits.answer").set_value("yes </script>").run()
     page.button(key="limits.start").click().run()
