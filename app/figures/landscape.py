@@ -80,7 +80,7 @@ def surface_map(
     title: str = "",
 ) -> go.Figure:
     """Values over a face or a plane from above, with its marks; every point can be clicked."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 560})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 480})
     points = table.dropna(subset=["x", "y"])
     measured = points.dropna(subset=[value])
     x, y, z = simplex.raster(
@@ -324,7 +324,7 @@ def loss_along_lines(
     table: pd.DataFrame, facts: Mapping[str, Any], only: str = "", title: str = ""
 ) -> go.Figure:
     """Loss along each line, from its start at 0 to its end at 1 and a little beyond."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 440})
     rows = table.dropna(subset=["loss", "t"])
     names = [name for name in rows["line"].unique() if name and only in name]
     for nth, name in enumerate(names):

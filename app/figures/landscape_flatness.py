@@ -49,7 +49,7 @@ def score_against_flatness(
     correlation: RankCorrelation,
 ) -> go.Figure:
     """A measure of flatness against the test score, one point per run and seed."""
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 460})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 440})
     for run, rows in table.groupby("run", sort=False):
         style = styles[str(run)]
         figure.add_scatter(

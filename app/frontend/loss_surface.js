@@ -4,7 +4,7 @@
 // Python gives `data` (see app/figures/landscape_surface.py) and receives the point that was clicked.
 
 const SVG = "http://www.w3.org/2000/svg";
-const TALL = 640; // pixels, and less where it is narrow
+const TALL = 470; // pixels, and less where it is narrow
 const START = { turn: -0.37, tilt: 0.72 }; // radians: about the upright axis, and from level
 const REACH = 18; // pixels between a pointer and the point it means
 const TURNS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };

@@ -6,14 +6,15 @@ the width and stands above the fold on a laptop; on a tablet the column folds un
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.ui import page_actions, subject, widgets
+from app.ui import page_actions, pickers, run_styles, subject, widgets
+from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -127,6 +128,33 @@ def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame
         with finding:
             subject.show_notices()
         subject.write_address()
+
+
+def pick_run(
+    lab: str, bar: DeltaGenerator, runs: Sequence[Run], titles: Mapping[str, str], needed: str
+) -> Run:
+    """Offer runs by their titles, in the run's colour; `needed` says which can be offered."""
+    by_id = {run.id: run for run in runs}
+    choice = subject.Choice(
+        lab,
+        "run",
+        "Run",
+        list(by_id),
+        option_text=titles.__getitem__,
+        missing=pickers.why_run_missing(needed),
+    )
+    with bar:
+        run = by_id[choice.as_list(label_visibility="collapsed", width=230)]
+    run_colour(choice.key, run_styles.styles_by_run([run])[run.id].colour)
+    return run
+
+
+def pick_seed(lab: str, numbers: Sequence[str], help: str | None = None) -> int:
+    """Offer seeds by their numbers; return the place of the chosen one."""
+    seed = subject.Choice(
+        lab, "seed", "Seed", numbers, option_text=lambda number: f"Seed {number}"
+    ).as_list(label_visibility="collapsed", width=90, help=help)
+    return numbers.index(seed)
 
 
 def run_colour(widget_key: str, colour: str) -> None:

@@ -27,14 +27,17 @@ DATED_LINE = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d ")
 def watch(is_active: Callable[[], bool], draw: Callable[[], None]) -> None:
     """Draw a part of the page, again every two seconds while something is at work.
 
-    The whole page is drawn anew when that begins or ends, since other parts may show it, too.
+    The whole page is drawn anew when that begins or ends, since other parts may show it, too.  What
+    is drawn while nothing is at work may write into other parts of the page.
     """
-    active = is_active()
+    if not is_active():
+        draw()
+        return
 
-    @st.fragment(run_every=REDRAW_SECONDS if active else None)
+    @st.fragment(run_every=REDRAW_SECONDS)
     @errors.guarded
     def live() -> None:
-        if is_active() != active:
+        if not is_active():
             st.rerun()
         draw()
 

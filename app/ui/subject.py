@@ -232,6 +232,25 @@ def typed(lab: str, name: str, label: str, *, area: bool = False, **more: Any) -
     )
 
 
+def several(
+    lab: str, name: str, label: str, options: Sequence[str], *, first: Sequence[str], **more: Any
+) -> list[str]:
+    """Offer several options at once; their ids stand in the address between commas."""
+    key, remembered = f"{lab}.{name}", _name_in_session(lab, name)
+    text = st.query_params.get(name, _session(CHOSEN).get(remembered, ",".join(first)))
+    chosen = [part for part in text.split(",") if part in options]
+    if st.session_state.get(key) != chosen:
+        st.session_state[key] = chosen
+    _session(SHOWN)[name] = ",".join(chosen)
+    return st.multiselect(
+        label,
+        options,
+        key=key,
+        on_change=lambda: remember(lab, name, ",".join(st.session_state[key])),
+        **more,
+    )
+
+
 def _name_in_session(lab: str, name: str) -> str:
     return name if name in SHARED else f"{lab}.{name}"
 

@@ -12,11 +12,14 @@ import streamlit as st
 from app.figures import landscape_flatness as figures
 from app.figures.compare import find_measure
 from app.figures.landscape import facts_text
+from app.labs.landscape import findings
 from app.labs.landscape import selection as landscape_selection
-from app.labs.landscape.selection import LandscapeSubject
+from app.labs.landscape.selection import LAB, LandscapeSubject
 from app.state import cache, run_catalog
 from app.ui import charts, job_panel, widgets
+from app.ui.frame import Frame
 from app.ui.run_styles import styles_by_run
+from app.ui.subject import Choice
 from peftcore.analysis import flatness
 from peftcore.analysis.comparison import interval, summarize_runs
 from peftcore.errors import BadInput
@@ -29,9 +32,19 @@ VERTEX_COUNTS = (1, 2, 3, 4, 6)  # vertices
 COPY_COUNTS = (1, 2, 3, 5, 10, 20, 30)  # copies
 
 
-def show_flatness(subject: LandscapeSubject) -> None:
+def show_flatness(frame: Frame, subject: LandscapeSubject) -> None:
     """Flatness in numbers with intervals over seeds, and whether it goes with the score."""
     job_request = subject.job_request("flatness", seed=0)
+    with frame.picture:
+        _show_score_correlation(frame, job_request, subject.run)
+    frame.explain(
+        "How fast the loss rises around what each seed learnt: the smaller, the flatter. One point "
+        "per run and seed; the interval draws whole runs anew, because seeds of one run are not "
+        "independent, and a correlation over few runs of different methods proves no cause."
+    )
+    landscape = LandscapeJob.find(job_request)
+    if landscape and landscape.plan():
+        frame.say(*findings.landscape_finding(landscape))
 
     def show(landscape: LandscapeJob) -> None:
         measures = landscape.measures()
@@ -58,45 +71,37 @@ def show_flatness(subject: LandscapeSubject) -> None:
             )
         )
 
-    st.caption(
-        "How fast the loss rises around what each seed learnt: the smaller the numbers, the "
-        "flatter the loss surface."
-    )
-    job_panel.show_job(LandscapeJob, job_request, show, "the flatness of every seed")
-    _show_score_correlation(job_request, subject.run)
+    with frame.below:
+        job_panel.show_job(LandscapeJob, job_request, show, "the flatness of every seed")
 
 
-def _show_score_correlation(job_request: LandscapeRequest, run: Run) -> None:
+def _show_score_correlation(frame: Frame, job_request: LandscapeRequest, run: Run) -> None:
     """Show flatness against the test score, over the measured runs of this task."""
-    st.subheader("Do flatter adapters score higher?", anchor=False)
     metric = _main_metric(run)
     measured = _measured_rows(job_request, run, metric)
     if measured.empty:
         st.caption("No run of this task and base has been measured with these settings yet.")
         return
     names = [name for name in figures.MEASURE_TITLES if name in set(measured["measure"])]
-    name = st.selectbox(
-        "Measure",
-        names,
-        format_func=lambda n: figures.MEASURE_TITLES[n][0],
-        index=names.index("rise") if "rise" in names else 0,
-        key="landscape.measure",
-        width=260,
-    )
+    with frame.side:
+        name = Choice(
+            LAB,
+            "measure",
+            "Measure",
+            names,
+            first="rise" if "rise" in names else None,
+            option_text=lambda n: figures.MEASURE_TITLES[n][0],
+        ).as_list()
     rows = measured[measured["measure"] == name].reset_index(drop=True)
     runs = [cache.run_store().open(each) for each in rows["run"].unique()]
     correlation = flatness.rank_correlation(rows["value"], rows["score"], rows["run"])
-    charts.chart(
+    charts.picture(
         figures.score_against_flatness(rows, name, metric, styles_by_run(runs), correlation),
         key=f"landscape.question.{name}",
         name=f"flatness-{name.replace(' ', '-')}-against-score",
         alt=f"{figures.MEASURE_TITLES[name][0]} against test score over {len(runs)} runs: "
         f"{figures.correlation_in_words(correlation)}.",
         table=rows,
-    )
-    st.caption(
-        "One point per run and seed. The interval draws whole runs anew, because seeds of one run "
-        "are not independent; a correlation over few runs of different methods proves no cause."
     )
     unmeasured_runs = [
         other_run
@@ -169,16 +174,22 @@ def _measured_rows(job_request: LandscapeRequest, run: Run, metric: str) -> pd.D
     return pd.DataFrame(rows, columns=["run", "seed", "measure", "value", "score"])
 
 
-def show_validation(subject: LandscapeSubject) -> None:
+def show_validation(frame: Frame, subject: LandscapeSubject) -> None:
     """Show the validation loss at random points of the simplex against one value."""
     if subject.vertices == 1:
-        widgets.empty_state(
-            "This run has one point only",
-            "It trained a single adapter, so its validation loss is one number. A simplex has a "
-            "whole distribution.",
-            "train",
-        )
+        with frame.picture:
+            widgets.empty_state(
+                "This run has one point only",
+                "It trained a single adapter, so its validation loss is one number. A simplex has "
+                "a whole distribution.",
+                "train",
+            )
         return
+    frame.explain(
+        "Validation can be read once, at the centroid, or at random points of the simplex: one for "
+        "the whole sample, or one for each example. A copy reads the sample once at random points; "
+        "the mean of R copies varies less than one."
+    )
 
     def show(landscape: LandscapeJob) -> None:
         measures = landscape.measures()
@@ -189,13 +200,12 @@ def show_validation(subject: LandscapeSubject) -> None:
         _show_spread(landscape, measures, facts, subject)
         _show_estimates(landscape, measures, facts)
 
-    st.caption(
-        "Validation can be read once, at the centroid, or at random points of the simplex: one for "
-        "the whole sample, or one for each example. A copy reads the sample once at random points; "
-        "the mean of R copies varies less than one. Every seed and kept step is measured."
-    )
     job_request = subject.job_request("validation", seed=0, copies=60)
-    job_panel.show_job(LandscapeJob, job_request, show, "the validation distribution")
+    landscape = LandscapeJob.find(job_request)
+    if landscape and landscape.plan():
+        frame.say(*findings.landscape_finding(landscape))
+    with frame.picture:
+        job_panel.show_job(LandscapeJob, job_request, show, "the validation distribution")
 
 
 def _show_spread(
@@ -216,15 +226,15 @@ def _show_spread(
     points, copies = row_by_look["points"]["values"], row_by_look["copies"]["values"]
     centroid, chart_facts = row_by_look["points"]["centroid"], facts | {"seed": seed_number}
     chart_facts.pop("seeds", None)
-    charts.chart(
+    charts.picture(
         figures.validation_histogram(points, copies, centroid, chart_facts),
         key=f"landscape.{landscape.id}.spread",
         name=f"validation-{landscape.id}",
         alt=figures.validation_histogram_alt(points, copies, centroid),
         table=pd.DataFrame({"One point for all": points, "A point each": copies}),
-    )
+    ).caption(findings.quiet_line(landscape))
     errors = flatness.error_by_copies(copies, COPY_COUNTS)
-    charts.chart(
+    charts.picture(
         figures.copies_error_chart(errors, chart_facts),
         key=f"landscape.{landscape.id}.tight",
         name=f"validation-tightening-{landscape.id}",
@@ -248,7 +258,7 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
     if steps.empty:
         st.caption("This run kept no steps of its path, or they have not been measured yet.")
         return
-    charts.chart(
+    charts.picture(
         figures.estimates_by_step_chart(steps, facts),
         key=f"landscape.{landscape.id}.estimates",
         name=f"validation-estimates-{landscape.id}",
@@ -283,21 +293,25 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
     )
 
 
-def show_vertex_ablation(subject: LandscapeSubject) -> None:
+def show_vertex_ablation(frame: Frame, subject: LandscapeSubject) -> None:
     """Show the same run with other numbers of vertices, and offer to train those missing."""
     counts = " and ".join(", ".join(map(str, VERTEX_COUNTS)).rsplit(", ", 1))
-    st.caption(f"The same run with {counts} vertices: does a larger simplex score higher?")
+    frame.explain(
+        f"The same run with {counts} vertices: does a larger simplex score higher? A bar is the "
+        "95 % interval of other seeds on the same test examples; large marks are means."
+    )
     try:
         specs = request.specs_by_vertices(subject.run.spec, VERTEX_COUNTS)
     except BadInput as error:
-        st.info(widgets.escape_markdown(str(error)))
+        with frame.picture:
+            st.info(widgets.escape_markdown(str(error)))
         return
     runs = {spec.population.vertices: cache.run_store().find(spec) for spec in specs}
     states = {vertices: run.status().label if run else "" for vertices, run in runs.items()}
     missing = [s for s in specs if states[s.population.vertices] in ("", "cancelled", "failed")]
     if missing:
         missing_counts = ", ".join(str(spec.population.vertices) for spec in missing)
-        st.button(
+        frame.side.button(
             f"Train with {missing_counts} vertices",
             type="primary",
             icon=":material/model_training:",
@@ -313,7 +327,7 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
             "Run": [f"/runs?run={run.id}" if run else None for run in runs.values()],
         }
     )
-    st.dataframe(
+    frame.below.dataframe(
         table,
         hide_index=True,
         alt="State of the run with each number of vertices",
@@ -321,19 +335,26 @@ def show_vertex_ablation(subject: LandscapeSubject) -> None:
     )
     done = [run for vertices, run in runs.items() if run and states[vertices] == "done"]
     if len(done) < 2:
-        st.caption("Two finished runs make a chart.")
+        frame.picture.caption("Two finished runs make a chart.")
     else:
-        _show_scores_by_vertices(subject.run, done)
+        with frame.picture:
+            _show_scores_by_vertices(frame, subject.run, done)
 
 
-def _show_scores_by_vertices(run: Run, runs: Sequence[Run]) -> None:
+def _show_scores_by_vertices(frame: Frame, run: Run, runs: Sequence[Run]) -> None:
     """Show the score of runs by their number of vertices."""
     metric = _main_metric(run)
     table = summarize_runs(cache.run_store().table(runs), metric)
     vertices = {each.id: each.spec.population.vertices for each in runs}
     table["vertices"] = table["run"].map(vertices)
     table = table.sort_values("vertices", ignore_index=True)
-    charts.chart(
+    best = table.loc[table["mean"].idxmax()]
+    frame.say(
+        f"{find_measure(metric).title} by number of vertices: most with {best['vertices']}, "
+        f"{best['mean']:.3f}; the intervals say whether that is more than chance.",
+        f"{len(table)} runs, {run.spec.population.seeds} seeds",
+    )
+    charts.picture(
         figures.score_by_vertices_chart(table, metric),
         key="landscape.ablation",
         name=f"vertices-{run.id}",

@@ -23,12 +23,16 @@ def point_setter(landscape: LandscapeJob) -> Callable[[int], None]:
 
     def remember(point: int) -> None:
         st.session_state[CHOSEN_KEY] = (landscape.id, point)
+        st.query_params["point"] = f"{landscape.id}-{point}"
 
     return remember
 
 
 def chosen_point(landscape: LandscapeJob) -> int | None:
     """The number of the clicked point, if it belongs to this landscape."""
+    landscape_id, _, number = st.query_params.get("point", "").rpartition("-")
+    if landscape_id == landscape.id and number.isdecimal():
+        return int(number)
     landscape_id, point = st.session_state.get(CHOSEN_KEY, ("", -1))
     return point if landscape_id == landscape.id else None
 

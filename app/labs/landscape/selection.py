@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
-
-import streamlit as st
+from typing import TYPE_CHECKING, Any
 
 from app.state import run_catalog
-from app.ui import pickers
+from app.ui import frame
 from app.ui.run_styles import shorten_names
+from app.ui.subject import Choice
 from peftcore.labs.common import cost
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+LAB = "landscape"
 SPLIT_TITLES = {
     "dev": "Validation sample",
     "train": "Training sample",
@@ -77,37 +80,28 @@ def _name_parts(run: Run) -> list[str]:
     return [method, size, task, spec.base]
 
 
-def pick_subject(runs: list[Run]) -> LandscapeSubject:
-    """The run and the examples, kept in the address."""
-    labels = run_labels(runs)
-    run = pickers.pick_run(
-        runs,
-        "landscape.run",
-        lambda run: labels[run.id],
-        "finished runs with an adapter have a landscape",
-        name="landscape.run",
+def pick_subject(bar: DeltaGenerator, runs: list[Run]) -> LandscapeSubject:
+    """The run, its seed, and the examples whose loss is measured."""
+    run = frame.pick_run(
+        LAB, bar, runs, run_labels(runs), "finished runs with an adapter have a landscape"
     )
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = pickers.pick_seed([run], f"landscape.seed.{run.spec.population.seeds}")
-        split = st.selectbox(
-            "Examples of",
-            list(SPLIT_TITLES),
-            format_func=SPLIT_TITLES.__getitem__,
-            key="landscape.split",
-            width=220,
-            help="A draw is what this seed was given, to train on or to choose its step by; a "
-            "split is all there is; general text belongs to no task, and where its loss is high "
-            "the base has forgotten",
+    numbers = [str(number) for number in run.spec.population.seed_numbers()]
+    with bar:
+        seed = frame.pick_seed(LAB, numbers)
+        split = Choice(
+            LAB, "split", "Examples of", list(SPLIT_TITLES), option_text=SPLIT_TITLES.__getitem__
+        ).as_list(
+            label_visibility="collapsed",
+            width=180,
         )
-        example_count = st.selectbox(
-            "How many",
+        example_count = Choice(
+            LAB,
+            "examples",
+            "How many examples",
             EXAMPLE_COUNTS,
-            index=EXAMPLE_COUNTS.index(24),
-            format_func=lambda n: "All" if n == 0 else str(n),
-            key="landscape.examples",
-            help="More examples make a truer picture and take proportionally longer",
-            width=120,
-        )
+            first=24,
+            option_text=lambda n: "All examples" if n == 0 else f"{n} examples",
+        ).as_list(label_visibility="collapsed", width=140)
     return LandscapeSubject(run, seed, split, example_count)
 
 

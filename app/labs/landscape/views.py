@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import pandas as pd
@@ -10,9 +10,11 @@ import streamlit as st
 
 from app.figures import landscape as figures
 from app.figures.landscape_surface import surface_scene
-from app.labs.landscape import point_panel, selection, surface_component
-from app.labs.landscape.selection import COARSE_STEPS, FINE_STEPS, LandscapeSubject
-from app.ui import charts, job_panel, pickers, widgets
+from app.labs.landscape import findings, point_panel, selection, surface_component
+from app.labs.landscape.selection import COARSE_STEPS, FINE_STEPS, LAB, LandscapeSubject
+from app.ui import charts, job_panel, widgets
+from app.ui.frame import Frame
+from app.ui.subject import Choice, remember
 from peftcore.analysis import simplex
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeKind, LandscapeRequest
 from peftcore.runs.store import Run
@@ -38,41 +40,56 @@ SURFACE_NOTES: dict[LandscapeKind, str] = {
 }
 
 
-def show_surface(subject: LandscapeSubject) -> None:
+def show_surface(frame: Frame, subject: LandscapeSubject) -> None:
     """Show loss or score as a map or a 3D surface."""
     kinds = [k for k in SURFACE_TITLES if subject.vertices > 2 or k not in ("face", "vertices")]
     if not subject.run.intermediate_steps():
         kinds.remove("path")
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        kind = st.selectbox(
-            "Surface",
-            kinds,
-            format_func=SURFACE_TITLES.__getitem__,
-            key=f"landscape.surface.{len(kinds)}",
-            width=260,
+    with frame.side:
+        kind = Choice(
+            LAB, "surface", "Surface", kinds, option_text=SURFACE_TITLES.__getitem__
+        ).as_list(label_visibility="collapsed")
+        display = Choice(LAB, "shape", "Shown as", ["Map", "3D surface"]).as_buttons(
+            label_visibility="collapsed"
         )
-        display = pickers.pick_one("Shown as", ["Map", "3D surface"], "landscape.shape")
-        metric = st.toggle(
-            "Score the answers, too",
-            key="landscape.metric",
-            help="Every point answers the examples; takes several times as long as the loss",
+        place = st.container()
+    turn = " Drag the surface to turn it, or use the arrow keys." if display != "Map" else ""
+    frame.explain(f"{SURFACE_NOTES[kind]}{turn}")
+    with frame.more():
+        metric = Choice(LAB, "metric", "Score the answers, too", [False, True]).as_toggle(
+            help="Every point answers the examples; takes several times as long as the loss"
         )
-    job_request = _pick_request(subject, kind, metric)
+        job_request = _pick_request(subject, kind, metric)
+        if job_request is not None:
+            job_request = _pick_grid(subject, job_request)
     if job_request is None:
+        with frame.picture:
+            st.info("Choose three different adapters or corners, behind More.")
         return
-    job_request = _pick_grid(subject, job_request)
 
     def show(landscape: LandscapeJob) -> None:
         _show_pictures(landscape, display == "3D surface")
+        # A surface that grows is drawn by itself and cannot reach beside the picture.
+        with st.container() if landscape.status().active else place:
+            point_panel.show_chosen_point(landscape, landscape.table())
 
-    job_panel.show_job(
-        LandscapeJob,
-        job_request,
-        show,
-        SURFACE_TITLES[kind].lower(),
-        SURFACE_NOTES[kind],
-        subject.seconds(job_request),
-    )
+    show_measured(frame, job_request, show, SURFACE_TITLES[kind].lower(), subject)
+
+
+def show_measured(
+    frame: Frame,
+    job_request: LandscapeRequest,
+    show: Callable[[LandscapeJob], None],
+    what: str,
+    subject: LandscapeSubject,
+) -> None:
+    """Show what is known of a measurement as the picture, and what it says as the finding."""
+    landscape = LandscapeJob.find(job_request)
+    if landscape and landscape.plan():
+        frame.say(*findings.landscape_finding(landscape))
+    with frame.picture:
+        seconds = subject.seconds(job_request)
+        job_panel.show_job(LandscapeJob, job_request, show, what, seconds=seconds)
 
 
 def _pick_request(
@@ -85,22 +102,16 @@ def _pick_request(
             return None
         return subject.job_request("face", face=face, metric=metric)
     if kind == "random":
-        with st.container(horizontal=True):
-            radius = st.select_slider(
-                "Radius, in lengths of the adapter",
-                [0.1, 0.25, 0.5, 1.0, 2.0],
-                value=0.5,
-                key="landscape.radius",
-            )
-            direction_seed = st.number_input(
-                "Random seed",
-                0,
-                1000,
-                0,
-                key="landscape.draw",
-                help="Another number, other directions",
-                width=120,
-            )
+        radius = Choice(
+            LAB,
+            "radius",
+            "Radius, in lengths of the adapter",
+            [0.1, 0.25, 0.5, 1.0, 2.0],
+            first=0.5,
+        ).as_slider()
+        direction_seed = Choice(LAB, "draw", "Random seed", range(1001)).as_number(
+            help="Another number, other directions"
+        )
         return subject.job_request(kind, radius=radius, draw=int(direction_seed), metric=metric)
     if kind == "plane":
         others = _pick_others(subject, 2)
@@ -115,13 +126,16 @@ def _pick_grid(subject: LandscapeSubject, job_request: LandscapeRequest) -> Land
         for steps in GRID_TITLES
     }
     known = [steps for steps, request in requests.items() if LandscapeJob.find(request)]
-    steps = pickers.pick_one(
+    steps = Choice(
+        LAB,
+        "grid",
         "Grid",
         list(requests),
-        f"landscape.grid.{job_request.id}",
-        lambda n: f"{GRID_TITLES[n]}, {requests[n].count_points(subject.vertices)} points",
-        default=max(known) if known else subject.usual_steps,
-    )
+        first=max(known) if known else subject.usual_steps,
+        option_text=lambda n: (
+            f"{GRID_TITLES[n]}, {requests[n].count_points(subject.vertices)} points"
+        ),
+    ).as_buttons()
     return requests[steps]
 
 
@@ -131,19 +145,17 @@ def _pick_face(subject: LandscapeSubject) -> tuple[str, str, str] | None:
     names = [*map(str, range(vertices)), simplex.CENTROID]
     if vertices > 3:
         _suggest_faces(subject)
-    key = f"landscape.face.{vertices}"
-    with st.container(horizontal=True):
-        corners = [
-            st.selectbox(
-                f"Corner {index + 1}",
-                names,
-                index=index,
-                format_func=lambda n: "Centroid" if n == simplex.CENTROID else f"Vertex {n}",
-                key=f"{key}.{index}",
-                width=150,
-            )
-            for index in range(3)
-        ]
+    corners = [
+        Choice(
+            LAB,
+            f"corner{index + 1}",
+            f"Corner {index + 1}",
+            names,
+            first=names[index],
+            option_text=lambda n: "Centroid" if n == simplex.CENTROID else f"Vertex {n}",
+        ).as_list()
+        for index in range(3)
+    ]
     if len(set(corners)) < 3:
         st.info("A face needs three different corners.")
         return None
@@ -178,15 +190,15 @@ def _suggest_faces(subject: LandscapeSubject) -> None:
                 f"{suggestion.reason.capitalize()}: {', '.join(suggestion.face)}",
                 key=f"landscape.offer.{suggestion.reason}",
                 on_click=_select_face,
-                args=(subject.vertices, suggestion.face),
+                args=(suggestion.face,),
                 help=("Bend" if "curved" in suggestion.reason else "Loss")
                 + f" {suggestion.value:.4f}",
             )
 
 
-def _select_face(vertices: int, face: tuple[str, str, str]) -> None:
+def _select_face(face: tuple[str, str, str]) -> None:
     for index, corner in enumerate(face):
-        st.session_state[f"landscape.face.{vertices}.{index}"] = corner
+        remember(LAB, f"corner{index + 1}", corner)
 
 
 def _pick_others(subject: LandscapeSubject, count: int) -> list[str]:
@@ -197,18 +209,18 @@ def _pick_others(subject: LandscapeSubject, count: int) -> list[str]:
         if (run.spec.base, run.spec.task) == (subject.run.spec.base, subject.run.spec.task)
     ]
     titles = _other_adapters(subject, runs)
-    with st.container(horizontal=True):
-        adapters = [
-            st.selectbox(
-                "Second adapter" if index == 0 else "Third adapter",
-                list(titles),
-                index=min(index, len(titles) - 1),
-                format_func=titles.__getitem__,
-                key=f"landscape.other.{count}.{index}.{subject.run.id}.{subject.seed}",
-            )
-            for index in range(count)
-            if titles
-        ]
+    adapters = [
+        Choice(
+            LAB,
+            f"adapter{index + 2}",
+            "Second adapter" if index == 0 else "Third adapter",
+            list(titles),
+            first=list(titles)[min(index, len(titles) - 1)],
+            option_text=titles.__getitem__,
+        ).as_list()
+        for index in range(count)
+        if titles
+    ]
     if len(set(adapters)) < count:
         st.info(f"Choose {count} different adapters beside the run's own.")
         return []
@@ -250,18 +262,14 @@ def _show_pictures(landscape: LandscapeJob, as_surface: bool) -> None:
             figures.value_limits([*similar_tables, table], value),
             as_surface,
         )
-    note = SURFACE_NOTES.get(landscape.request.kind, "")
-    if as_surface:
-        note += " Drag the surface to turn it, or use the arrow keys."
+    note = ""
     if len(similar_tables) > 1:
-        note += f" Colours span {len(similar_tables)} pictures of this run."
+        note += f"Colours span {len(similar_tables)} pictures of this run. "
     if "shares" in facts:
         first, second = facts["shares"]
-        note += f" The two directions hold {100 * (first + second):.0f} % of the spread."
+        note += f"The two directions hold {100 * (first + second):.0f} % of the spread."
     if note:
         st.caption(note)
-    job_panel.measurement_caption(facts)
-    point_panel.show_chosen_point(landscape, table)
 
 
 def _show_picture(
@@ -284,18 +292,22 @@ def _show_picture(
         surface_component.show_loss_surface(
             surface, key=f"{key}.surface", name=name, alt=alt, on_select=on_point
         )
+        quiet = charts.picture_menu(
+            f"{key}.surface.saved", name, alt, lambda: _readable_table(table), is_chart=False
+        )
     else:
         figure = figures.surface_map(table, landscape.facts, value, scale)
         if point is not None:
             figures.mark_chosen_point(figure, table.loc[point])
-        charts.chart(
+        quiet = charts.picture(
             figure,
             key=f"{key}.above",
             name=name,
             alt=alt,
+            table=lambda: _readable_table(table),
             on_select=lambda custom: on_point(int(custom[0])),
         )
-    charts.lazy_table(lambda: _readable_table(table), f"{key}.numbers", name, alt)
+    quiet.caption(findings.quiet_line(landscape))
 
 
 def _readable_table(table: pd.DataFrame) -> pd.DataFrame:
@@ -306,84 +318,77 @@ def _readable_table(table: pd.DataFrame) -> pd.DataFrame:
     return readable.dropna(axis=1, how="all")
 
 
-def show_cuts(subject: LandscapeSubject) -> None:
+def show_cuts(frame: Frame, subject: LandscapeSubject) -> None:
     """Every edge of the simplex, and centroid to vertices, with barriers."""
     if subject.vertices == 1:
-        widgets.empty_state(
-            "This run has no edges",
-            "It trained a single adapter. A run with two or more vertices has; or look at the way "
-            "between two runs, in the view Between two.",
-            "train",
-        )
+        with frame.picture:
+            widgets.empty_state(
+                "This run has no edges",
+                "It trained a single adapter. A run with two or more vertices has; or look at the "
+                "way between two runs, in the view Between two.",
+                "train",
+            )
         return
+    with frame.side:
+        line_group = Choice(
+            LAB, "lines", "Lines", ["All", "Vertex to vertex", "Centroid to vertex"]
+        ).as_list(label_visibility="collapsed")
+    frame.explain(
+        "Loss along every edge and from the centroid to every vertex, a little beyond both ends. A "
+        "barrier is the largest rise above the straight line between the losses at the ends; 0 "
+        "means that nothing stands between them."
+    )
 
     def show(landscape: LandscapeJob) -> None:
         table, facts = landscape.table(), landscape.facts
-        line_group = st.segmented_control(
-            "Lines",
-            ["Vertex to vertex", "Centroid to vertex", "All"],
-            default="All",
-            required=True,
-            key="landscape.lines",
-            label_visibility="collapsed",
-        )
         lines = table
         if line_group != "All":
             from_centroid = table["line"].str.startswith("centroid")
             lines = table[from_centroid if line_group == "Centroid to vertex" else ~from_centroid]
-        charts.chart(
+        charts.picture(
             figures.loss_along_lines(lines, facts),
             key=f"landscape.{landscape.id}.cuts",
             name=f"landscape-cuts-{landscape.id}",
             alt=figures.loss_along_lines_alt(lines),
             table=_readable_table(lines),
-        )
+        ).caption(findings.quiet_line(landscape))
         st.dataframe(
             figures.barrier_table(lines).round(4),
             hide_index=True,
             alt=figures.loss_along_lines_alt(lines),
         )
-        st.caption(
-            "A barrier is the largest rise above the straight line between the losses at the ends; "
-            "0 means that nothing stands between them."
-        )
-        job_panel.measurement_caption(facts)
 
-    st.caption(
-        "Loss along every edge and from the centroid to every vertex, a little beyond both ends."
-    )
     job_request = subject.job_request("cuts", steps=12)
-    seconds = subject.seconds(job_request)
-    job_panel.show_job(LandscapeJob, job_request, show, "the edges", seconds=seconds)
+    show_measured(frame, job_request, show, "the edges", subject)
 
 
-def show_connection(subject: LandscapeSubject) -> None:
+def show_connection(frame: Frame, subject: LandscapeSubject) -> None:
     """Mode connectivity: the straight way and a trained curve between two adapters."""
-    others = _pick_others(subject, 1)
+    with frame.side:
+        others = _pick_others(subject, 1)
+    frame.explain(
+        "Are two trained adapters connected by a way of low loss? The straight one, and a "
+        "quadratic curve whose bend is trained for it; its ends are the two adapters as they are."
+    )
     if not others:
         return
 
     def show(landscape: LandscapeJob) -> None:
         table, facts = landscape.table(), landscape.facts
         lines = table[table["line"].isin(["straight", "curved"])]
-        charts.chart(
+        charts.picture(
             figures.loss_along_lines(lines, facts, title="Straight way and trained curve"),
             key=f"landscape.{landscape.id}.ways",
             name=f"landscape-curve-{landscape.id}",
             alt=figures.loss_along_lines_alt(lines),
             table=_readable_table(lines),
+        ).caption(
+            f"The bend was trained for {facts['bend_steps']} steps on the seed's training examples "
+            f"· {findings.quiet_line(landscape)}"
         )
         st.dataframe(figures.barrier_table(lines).round(4), hide_index=True)
-        st.caption(
-            f"The curve is quadratic; its bend was trained for {facts['bend_steps']} steps on the "
-            "seed's training examples, its ends are the two adapters as they are."
-        )
         _show_pictures(landscape, as_surface=False)
+        point_panel.show_chosen_point(landscape, table)
 
-    st.caption(
-        "Are two trained adapters connected by a way of low loss? The straight one, and a curve "
-        "whose bend is trained for it."
-    )
     job_request = subject.job_request("curve", *others, steps=16)
-    seconds = subject.seconds(job_request)
-    job_panel.show_job(LandscapeJob, job_request, show, "the way between them", seconds=seconds)
+    show_measured(frame, job_request, show, "the way between them", subject)

@@ -17,6 +17,7 @@ def test_flatness_is_shown_with_intervals_and_against_the_score():
             found.append_value({"measure": "rise", "seed": seed, "value": nth + seed / 10})
         found.write_status(state="done")
     page = show_view(open_page("landscape"), "landscape", "Flatness")
+    assert "Mean rise" in page.header[0].value
     table = page.dataframe[0].value
     assert table["Measure"].tolist() == ["Mean rise (nats)"]
     assert table["Seeds"].tolist() == [2]

@@ -41,9 +41,12 @@ def test_a_measured_face_is_drawn_with_its_facts():
     assert "n = 24 examples" in figure["layout"]["title"]["text"]
     assert "contour" in {trace["type"] for trace in figure["data"]}
     assert "Click a point" in words(page)
+    assert "At the centroid" not in page.header[0].value  # which no point of this one is
+    assert page.header[0].value.startswith("The loss goes from")
     page.segmented_control(key="landscape.shape").set_value("3D surface").run()
     assert not charts(sound(page))
-    surface = json.loads(page.get("bidi_component")[0].proto.json)
+    parts = [json.loads(found.proto.json) for found in page.get("bidi_component")]
+    (surface,) = (part for part in parts if "facts" in part)
     assert "n = 24 examples" in surface["facts"]
     assert len(surface["rows"]) == 190
 
@@ -55,7 +58,7 @@ def test_a_large_base_begins_with_a_coarse_grid_and_what_is_measured_comes_first
     run.write_manifest({"base": {"fingerprint": "f0", "parameters": LARGE_BASE}})
     page = open_page("landscape")
     assert page.button(key=f"landscapes.start.{coarse.id}")
-    grid = page.segmented_control(key=f"landscape.grid.{fine.id}")
+    grid = page.segmented_control(key="landscape.grid")
     assert [title.split(", ")[1] for title in grid.options] == ["66 points", "190 points"]
     page = grid.set_value(15).run()
     page.button(key=f"landscapes.start.{fine.id}").click().run()
@@ -90,6 +93,6 @@ def test_with_more_vertices_faces_are_offered():
     page = open_page("landscape")
     page.button(key="landscape.offer.best").click().run()
     sound(page)
-    shown = [page.selectbox(key=f"landscape.face.4.{nth}").value for nth in range(3)]
+    shown = [page.selectbox(key=f"landscape.corner{nth}").value for nth in (1, 2, 3)]
     assert shown == ["0", "1", "3"]
     assert page.button(key="landscape.offer.worst").label == "Worst: 0, 2, 3"
