@@ -4,9 +4,9 @@ import streamlit as st
 
 from app.labs.scaling import ablation_views, selection, views
 from app.state import wait_for_imports
-from app.ui import charts, errors, pickers, widgets
+from app.ui import errors, pickers, widgets
+from app.ui.frame import lab_frame
 
-st.title("Scaling", anchor=False)
 SINGLE_RUN_VIEWS = {
     "Scales": views.show_scales,
     "Gap to words": views.show_word_gap,
@@ -19,32 +19,31 @@ EXPERIMENT_VIEWS = {
     "Stability": ablation_views.show_stability,
     "Transfer": ablation_views.show_transfer,
 }
-
-
-def show() -> None:
-    """Choose a run, a seed and a view."""
-    pickers.invite_missing_base(pickers.requested_run_ids("run"))
-    found = selection.candidate_runs()
-    if not found:
-        widgets.empty_state(
-            "No soft prompt has been trained yet",
-            "Train scaled prompt tuning, and prompt tuning to compare with; finished runs show "
-            "their tokens and scales here.",
-            "train",
-        )
-        return
-    explore_scaling(selection.pick_subject(found))
+VIEWS = SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS
 
 
 @st.fragment
 @errors.guarded
-def explore_scaling(subject: selection.ScalingSubject) -> None:
-    """Show everything below the choice of a run; changes here leave the rest alone."""
-    view = widgets.view_switch("scaling", [*SINGLE_RUN_VIEWS, *EXPERIMENT_VIEWS])
-    if view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
-        return
-    (SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS)[view](subject)
-    charts.image_format_control()
+def explore_scaling() -> None:
+    """Choose a run, a seed and a view."""
+    with lab_frame(selection.LAB, "Scaling", list(VIEWS)) as frame:
+        with frame.picture:
+            pickers.invite_missing_base(pickers.requested_run_ids("run"))
+        found = selection.candidate_runs()
+        if not found:
+            with frame.picture:
+                widgets.empty_state(
+                    "No soft prompt has been trained yet",
+                    "Train scaled prompt tuning, and prompt tuning to compare with; finished runs "
+                    "show their tokens and scales here.",
+                    "train",
+                )
+            return
+        subject = selection.pick_subject(frame.bar, found)
+        with frame.picture:
+            if frame.view in SINGLE_RUN_VIEWS and not wait_for_imports.ready_or_wait("scaling"):
+                return
+        VIEWS[frame.view](frame, subject)
 
 
-show()
+explore_scaling()

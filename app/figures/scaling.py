@@ -16,29 +16,44 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.scales import colour_limit
-from app.theme import LOG_AXIS, NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
+from app.theme import (
+    LOG_AXIS,
+    NEUTRAL,
+    TEMPLATE,
+    method_colour,
+    plotly_text,
+    with_opacity,
+)
 from peftcore.analysis import scaling
 from peftcore.analysis.comparison import Interval, interval
 
+MAX_HEIGHT = 470  # pixels that stand above the fold of a laptop
 AFTER_COLOUR, BEFORE_COLOUR = method_colour("spt"), method_colour("prompt_tuning")
-DIVERGING_SCALE = [[0.0, BEFORE_COLOUR], [0.5, with_opacity(NEUTRAL, 0.18)], [1.0, AFTER_COLOUR]]
 
 
 def scale_heatmap(scale: np.ndarray, steps: Sequence[int], chosen: int) -> go.Figure:
     """Heat map token × step of one seed's scales (t, p); the chosen step is framed."""
-    figure = blank_chart(180 + 14 * scale.shape[1])
+    figure = blank_chart(min(MAX_HEIGHT, 180 + 14 * scale.shape[1]))
     limit = colour_limit(scale - 1)
-    ticks = limit.bar_ticks(signed=True, middle=1)
+    ends = ("≤ ", "≥ ") if limit.beyond else ("", "")
+    ticks = [f"{ends[0]}{1 - limit.top:.3g}", "1", f"{ends[1]}{1 + limit.top:.3g}"]
     figure.add_heatmap(
-        z=scale.T,
+        z=scale.T - 1,  # so that the page's own scale of signed values has its middle at one
         x=list(range(len(steps))),
         y=list(range(1, scale.shape[1] + 1)),
-        zmin=1 - limit.top,
-        zmax=1 + limit.top,
-        colorscale=DIVERGING_SCALE,
-        colorbar={"title": {"text": "Scale"}, "thickness": 12, **ticks},
-        customdata=np.tile(np.asarray(steps), (scale.shape[1], 1)),
-        hovertemplate="token %{y}, step %{customdata}: scale %{z:.3f}<extra></extra>",
+        zmin=-limit.top,
+        zmax=limit.top,
+        autocolorscale=True,
+        colorbar={
+            "title": {"text": "Scale"},
+            "thickness": 12,
+            "outlinewidth": 0,
+            "tickvals": [-limit.top, 0, limit.top],
+            "ticktext": ticks,
+        },
+        customdata=np.stack(np.broadcast_arrays(np.asarray(steps), scale.T), -1),
+        hovertemplate="token %{y}, step %{customdata[0]}: scale %{customdata[1]:.3f}"
+        "<extra></extra>",
     )
     step_index = list(steps).index(chosen)
     low, high = 0.5, scale.shape[1] + 0.5

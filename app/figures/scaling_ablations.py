@@ -10,11 +10,10 @@ import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, metric_axis_title, value_format
 from app.figures.error_bars import interval_bars
-from app.theme import NEUTRAL, TEMPLATE, RunStyle, method_colour, plotly_text, with_opacity
+from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import PairedDifference, interval
 from peftcore.analysis.scaling import seed_spread
 
-GAIN_COLOUR, LOSS_COLOUR = method_colour("spt"), method_colour("prompt_tuning")
 ROW_HEIGHT = 54
 
 
@@ -160,11 +159,8 @@ def transfer_heatmap(
         y=list(range(len(tasks))),
         zmin=-widest,
         zmax=widest,
-        colorscale=[
-            [0, with_opacity(LOSS_COLOUR, 0.7)],
-            [0.5, with_opacity(NEUTRAL, 0.08)],
-            [1, with_opacity(GAIN_COLOUR, 0.7)],
-        ],
+        autocolorscale=True,
+        opacity=0.6,  # so that the words in the fields can be read
         showscale=False,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",

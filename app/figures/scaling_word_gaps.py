@@ -41,7 +41,8 @@ def word_gap_panels(
         horizontal_spacing=0.055,
         subplot_titles=[plotly_text(measure.title) for measure in scaling.MEASURES.values()],
     )
-    figure.update_layout(template=TEMPLATE, height=400, showlegend=False)
+    figure.update_annotations(font_size=11)
+    figure.update_layout(template=TEMPLATE, height=400, showlegend=False, margin={"r": 40})
     for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
         figure.add_scatter(  # not a shape, so that it is always within the panel
             x=[-0.4, 1.4],

@@ -9,13 +9,16 @@ import streamlit as st
 
 from app.figures import compare
 from app.figures import scaling_ablations as figures
-from app.labs.scaling.selection import ScalingSubject
+from app.labs.scaling import findings
+from app.labs.scaling.selection import LAB, ScalingSubject
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
-from app.ui.charts import chart
+from app.ui.charts import picture
+from app.ui.frame import Frame
 from app.ui.run_styles import styles_by_run
+from app.ui.subject import several
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison
@@ -28,7 +31,7 @@ from peftcore.sweeps.grid import RunGrid
 BUSY_STATES = ("queued", "running")
 
 
-def show_ablations(subject: ScalingSubject) -> None:
+def show_ablations(frame: Frame, subject: ScalingSubject) -> None:
     """Show what is trained, what shares a scale and where it stands, side by side."""
     ablation = _build_ablation("variants", subject)
     metric = _main_metric(subject.run.spec.task)
@@ -46,20 +49,24 @@ def show_ablations(subject: ScalingSubject) -> None:
         summary = comparison.summarize_runs(
             shown_table, metric, lowest_first=compare.find_measure(metric).better == "lower"
         )
-        chart(
-            compare.score_intervals(summary, shown_table, metric, styles),
-            key="scaling.ablations",
-            name=f"{subject.run.id}-ablations",
-            alt=compare.score_intervals_alt(summary, metric, styles),
-            table=scores[["name", "seed", metric]],
-        )
-        _show_differences(shown_table, metric, styles, runs)
-    st.caption(
+        frame.say(*findings.scores_finding(scores, "name", metric))
+        with frame.picture:
+            picture(
+                compare.score_intervals(summary, shown_table, metric, styles),
+                key="scaling.ablations",
+                name=f"{subject.run.id}-ablations",
+                alt=compare.score_intervals_alt(summary, metric, styles),
+                table=scores[["name", "seed", metric]],
+            ).caption(findings.quiet_line(subject))
+        with frame.below:
+            _show_differences(shown_table, metric, styles, runs)
+    frame.explain(
         "Everything but the one change is as in the run above, the learning rate included; "
         "bars are 95 % intervals of other seeds on the same test examples. “Scale fixed at one” is "
         "prompt tuning."
     )
-    _show_runs(ablation, subject)
+    with frame.below:
+        _show_runs(ablation, subject)
 
 
 def _show_differences(
@@ -78,7 +85,7 @@ def _show_differences(
         reference_run,
     )
     differences = figure_args[0].assign(run=[runs[run] for run in figure_args[0]["run"]])
-    chart(
+    picture(
         compare.difference_intervals(*figure_args),
         key="scaling.against",
         name="differences-to-prompt-tuning",
@@ -91,17 +98,17 @@ def _show_differences(
     )
 
 
-def show_lengths(subject: ScalingSubject) -> None:
+def show_lengths(frame: Frame, subject: ScalingSubject) -> None:
     """Scores by prompt length, with and without scales."""
-    _show_by_value("lengths", subject, "Prompt length (tokens)")
+    _show_by_value("lengths", frame, subject, "Prompt length (tokens)")
 
 
-def show_shots(subject: ScalingSubject) -> None:
+def show_shots(frame: Frame, subject: ScalingSubject) -> None:
     """Scores by number of training examples, with and without scales."""
-    _show_by_value("shots", subject, "Training examples of a seed")
+    _show_by_value("shots", frame, subject, "Training examples of a seed")
 
 
-def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
+def _show_by_value(name: str, frame: Frame, subject: ScalingSubject, axis: str) -> None:
     """Show scores against the value that the runs vary."""
     ablation = _build_ablation(name, subject)
     metric = _main_metric(subject.run.spec.task)
@@ -111,59 +118,75 @@ def _show_by_value(name: str, subject: ScalingSubject, axis: str) -> None:
             METHODS[method].title: style_of_method(method, METHODS[method].title)
             for method in (SCALED_METHOD, PLAIN_METHOD)
         }
-        chart(
-            figures.scores_by_value_chart(scores, metric, styles, axis),
-            key=f"scaling.{name}",
-            name=f"{subject.run.id}-{name}",
-            alt=figures.scores_by_value_alt(scores, metric, axis),
-            table=scores[["line", "place", "seed", metric]],
-        )
-    st.caption(
+        frame.say(*findings.scores_finding(scores, "name", metric))
+        with frame.picture:
+            picture(
+                figures.scores_by_value_chart(scores, metric, styles, axis),
+                key=f"scaling.{name}",
+                name=f"{subject.run.id}-{name}",
+                alt=figures.scores_by_value_alt(scores, metric, axis),
+                table=scores[["line", "place", "seed", metric]],
+            ).caption(findings.quiet_line(subject))
+    frame.explain(
         "Everything else is as in the run above, the learning rate included. Where the intervals "
         "of the two overlap widely, the scales made no difference that these seeds can show."
     )
-    _show_runs(ablation, subject)
+    with frame.below:
+        _show_runs(ablation, subject)
 
 
-def show_stability(subject: ScalingSubject) -> None:
+def show_stability(frame: Frame, subject: ScalingSubject) -> None:
     """Show how far the seeds of every comparable run scatter."""
     runs = prompt_ablations.comparable_runs(cache.run_store().all(), subject.run)
     metric = _main_metric(subject.run.spec.task)
     run_table = cache.run_store().table(runs)
     if metric not in run_table or figures.seed_spreads(run_table, metric).empty:
-        st.info("Scatter needs runs with two seeds or more.")
+        frame.picture.info("Scatter needs runs with two seeds or more.")
         return
     styles = styles_by_run(runs)
     spreads = figures.seed_spreads(run_table, metric)
     spreads["run"] = [styles[run].name for run in spreads["run"]]
-    chart(
-        figures.seed_spread_chart(run_table, metric, styles),
-        key="scaling.stability",
-        name=f"{subject.run.id}-stability",
-        alt=figures.seed_spread_alt(run_table, metric, styles),
-        table=spreads,
+    frame.say(
+        f"The seeds of {len(spreads)} comparable runs scatter by this much.",
+        "no interval: none covers where seeds are skewed or one of them fails",
     )
-    st.caption(
+    with frame.picture:
+        picture(
+            figures.seed_spread_chart(run_table, metric, styles),
+            key="scaling.stability",
+            name=f"{subject.run.id}-stability",
+            alt=figures.seed_spread_alt(run_table, metric, styles),
+            table=spreads,
+        ).caption(findings.quiet_line(subject))
+    frame.explain(
         "All finished runs with this run's task, data, examples and seeds. Large marks are "
-        "standard deviations, small ones the seeds. There is no interval: none covers where seeds "
-        "are skewed or one of them fails, so look at the seeds before calling a run steadier."
+        "standard deviations, small ones the seeds: look at those before calling a run steadier."
     )
-    widgets.page_link("train", "Train another method on this task")
+    with frame.side:
+        widgets.page_link("train", "Train another method on this task")
 
 
-def show_transfer(subject: ScalingSubject) -> None:
+def show_transfer(frame: Frame, subject: ScalingSubject) -> None:
     """Source task × target task: what starting from another task's prompt adds."""
     own_task, other_tasks = subject.run.spec.task, _tasks_for_base(subject.run.spec.base)
-    task_names = st.multiselect(
-        "Tasks",
-        list(dict.fromkeys([own_task, *other_tasks])),
-        default=_default_tasks(subject, other_tasks),
-        format_func=task_title,
-        key=f"scaling.tasks.{subject.run.id}",
-        help="Each is trained directly, and from what every other one taught.",
+    with frame.side:
+        task_names = several(
+            LAB,
+            "tasks",
+            "Tasks",
+            list(dict.fromkeys([own_task, *other_tasks])),
+            first=_default_tasks(subject, other_tasks),
+            format_func=task_title,
+            help="Each is trained directly, and from what every other one taught.",
+        )
+    frame.explain(
+        "Difference between training on the target from the source's prompt and from scratch, "
+        "paired by seed, with its 95 % interval of other seeds on the same examples. Blue: it "
+        "helped, orange: it hurt. The diagonal trains on the same task twice: what longer training "
+        "alone is worth."
     )
     if len(task_names) < 2:
-        st.info("Choose two tasks or more.")
+        frame.picture.info("Choose two tasks or more.")
         return
     ablation = _build_ablation("transfer", subject, task_names)
     metrics = {name: tasks.find_task(name).main_metric for name in task_names}
@@ -182,20 +205,17 @@ def show_transfer(subject: ScalingSubject) -> None:
             }
             for field in fields
         ]
-        chart(
-            figures.transfer_heatmap(gains, task_names, titles, metrics),
-            key="scaling.transfer",
-            name=f"{subject.run.id}-transfer",
-            alt=figures.transfer_heatmap_alt(gains, titles, metrics),
-            table=pd.DataFrame(rows),
-        )
-    st.caption(
-        "Difference between training on the target from the source's prompt and from scratch, "
-        "paired by seed, with its 95 % interval of other seeds on the same examples. Orange: it "
-        "helped, blue: it hurt, as a share of the measure's range. The diagonal trains on the same "
-        "task twice: what longer training alone is worth, and the yardstick for the other fields."
-    )
-    _show_runs(ablation, subject)
+        frame.say(*findings.transfer_finding(fields, titles))
+        with frame.picture:
+            picture(
+                figures.transfer_heatmap(gains, task_names, titles, metrics),
+                key="scaling.transfer",
+                name=f"{subject.run.id}-transfer",
+                alt=figures.transfer_heatmap_alt(gains, titles, metrics),
+                table=pd.DataFrame(rows),
+            ).caption(findings.quiet_line(subject))
+    with frame.below:
+        _show_runs(ablation, subject)
 
 
 def _tasks_for_base(base: str) -> list[str]:

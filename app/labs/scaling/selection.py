@@ -13,13 +13,17 @@ import streamlit as st
 
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title
-from app.ui import pickers
+from app.ui import frame
 from app.ui.run_styles import shorten_names
 from peftcore.labs.scaling import ablations, readout
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from peftcore.labs.scaling.readout import SeedGap, SoftPromptHistory, SoftPromptReadout
+
+LAB = "scaling"
 
 
 @dataclass(frozen=True)
@@ -52,16 +56,15 @@ def _shows_less(run: Run) -> tuple[bool, bool]:
     return not run.intermediate_steps(), bool(run.spec.start)
 
 
-def pick_subject(runs: Sequence[Run]) -> ScalingSubject:
-    """Offer runs and their seeds; the run stands in the address."""
+def pick_subject(bar: DeltaGenerator, runs: Sequence[Run]) -> ScalingSubject:
+    """Offer runs and their seeds.
+
+    Each seed starts from words of its own, so tokens are not averaged over seeds.
+    """
     titles = shorten_names({run.id: _name_parts(run) for run in runs})
-    needed = "finished runs with soft tokens can be read"
-    run = pickers.pick_run(runs, "scaling.run", lambda run: titles[run.id], needed)
-    seed = pickers.pick_seed(
-        [run],
-        f"scaling.seed.{run.id}",
-        help="Each seed starts from words of its own, so tokens are not averaged over seeds.",
-    )
+    run = frame.pick_run(LAB, bar, runs, titles, "finished runs with soft tokens can be read")
+    with bar:
+        seed = frame.pick_seed(LAB, [str(number) for number in run.spec.population.seed_numbers()])
     return ScalingSubject(run, seed)
 
 

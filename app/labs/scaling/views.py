@@ -10,11 +10,12 @@ import streamlit as st
 
 from app.figures import scaling as figures
 from app.figures import scaling_word_gaps
-from app.labs.scaling import selection
-from app.labs.scaling.selection import ScalingSubject
+from app.labs.scaling import findings, selection
+from app.labs.scaling.selection import LAB, ScalingSubject
 from app.state import cache
-from app.ui import pickers
-from app.ui.charts import chart
+from app.ui.charts import picture
+from app.ui.frame import Frame
+from app.ui.subject import Choice
 from app.ui.widgets import escape_markdown, table_with_download
 from peftcore.analysis import scaling
 from peftcore.labs.scaling import ablations, readout
@@ -22,39 +23,54 @@ from peftcore.labs.scaling import ablations, readout
 OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
 
 if TYPE_CHECKING:
-    from peftcore.labs.scaling.readout import NearestWords, SoftPromptHistory
+    from streamlit.delta_generator import DeltaGenerator
+
+    from peftcore.labs.scaling.readout import NearestWords, SoftPromptHistory, SoftPromptReadout
     from peftcore.runs.store import Run
 
 
-def show_scales(subject: ScalingSubject) -> None:
+def show_scales(frame: Frame, subject: ScalingSubject) -> None:
     """The scales through training, at a chosen step, over all seeds, and the drift they cause."""
     soft_prompt, seed_index = selection.soft_prompt_readout(subject.run), subject.seed
     steps, scale = soft_prompt.history.steps, soft_prompt.history.scale[:, seed_index]
-    st.caption(
+    frame.say(*findings.scales_finding(subject, soft_prompt.final.scale[seed_index]))
+    step = steps[-1]
+    with frame.side:
+        if len(steps) > 1:
+            step = Choice(LAB, "step", "Step", steps, first=steps[-1]).as_slider()
+    frame.explain(
         "A soft token is a trained vector that the base reads before the words of the input. "
         "Scaled prompt tuning trains one more number for each, its scale, which multiplies the "
-        "vector: above one (orange) the token gets longer, below one (blue) shorter."
+        "vector: above one (blue) the token gets longer, below one (orange) shorter."
     )
-    if subject.run.spec.method != ablations.SCALED_METHOD:
-        st.info("This run has no scales: every scale is one. Choose a run of scaled prompt tuning.")
-    step = steps[-1]
-    if len(steps) > 1:
-        step = st.select_slider("Step", steps, value=steps[-1], key=f"scaling.step.{len(steps)}")
-        chart(
-            figures.scale_heatmap(scale, steps, step),
-            key="scaling.course",
-            name=f"{subject.run.id}-scales",
-            alt=figures.scale_heatmap_alt(scale, steps),
-            table=figures.scale_heatmap_table(scale, steps),
-        )
-    else:
-        st.info("This run kept no steps on its way, so only its end can be shown.")
+    with frame.picture:
+        if subject.run.spec.method != ablations.SCALED_METHOD:
+            st.info(
+                "This run has no scales: every scale is one. Choose a run of scaled prompt tuning."
+            )
+        if len(steps) > 1:
+            picture(
+                figures.scale_heatmap(scale, steps, step),
+                key="scaling.course",
+                name=f"{subject.run.id}-scales",
+                alt=figures.scale_heatmap_alt(scale, steps),
+                table=figures.scale_heatmap_table(scale, steps),
+            ).caption(findings.quiet_line(subject))
+        else:
+            st.info("This run kept no steps on its way, so only its end can be shown.")
+    with frame.below:
+        _show_scales_at(subject, soft_prompt, step)
+
+
+def _show_scales_at(subject: ScalingSubject, soft_prompt: SoftPromptReadout, step: int) -> None:
+    """Lengths of tokens at a step, scales of all seeds, and the drift they cause."""
+    steps, seed_index = soft_prompt.history.steps, subject.seed
     step_index = steps.index(step)
     scale_and_tokens = (
         soft_prompt.history.scale[step_index, seed_index],
         soft_prompt.history.before[step_index, seed_index],
     )
-    chart(
+    picture(
         figures.token_lengths_chart(
             *scale_and_tokens, soft_prompt.words.vectors, f"{subject.chart_title}, step {step}"
         ),
@@ -68,7 +84,7 @@ def show_scales(subject: ScalingSubject) -> None:
         "step with the lowest validation loss, for each seed its own; the charts below show it."
     )
     final = soft_prompt.final.scale
-    chart(
+    picture(
         figures.scale_histogram(final),
         key="scaling.histogram",
         name=f"{subject.run.id}-histogram",
@@ -110,7 +126,7 @@ def _show_drift(run: Run, history: SoftPromptHistory) -> None:
         "Scaled prompt, from its start": scaling.distance_from_start(first).mean(-1),
         "Prompt tuning, from its start": scaling.distance_from_start(second).mean(-1),
     }
-    chart(
+    picture(
         figures.drift_lines(steps, lines),
         key="scaling.drift",
         name=f"{run.id}-drift",
@@ -123,32 +139,43 @@ def _show_drift(run: Run, history: SoftPromptHistory) -> None:
     )
 
 
-def show_word_gap(subject: ScalingSubject) -> None:
+def show_word_gap(frame: Frame, subject: ScalingSubject) -> None:
     """Soft tokens against words really in the data, before and after scaling."""
-    soft_prompt, seed_index = selection.soft_prompt_readout(subject.run), subject.seed
+    soft_prompt = selection.soft_prompt_readout(subject.run)
     seed_gaps = [(each.seed, each.before, each.after) for each in selection.word_gaps(subject.run)]
-    chart(
-        scaling_word_gaps.word_gap_panels(seed_gaps),
-        key="scaling.gaps",
-        name=f"{subject.run.id}-gap",
-        alt=scaling_word_gaps.word_gap_alt(seed_gaps),
-        table=scaling_word_gaps.word_gap_table(seed_gaps),
+    frame.say(*findings.gap_finding(subject, selection.word_gaps(subject.run)))
+    with frame.picture:
+        picture(
+            scaling_word_gaps.word_gap_panels(seed_gaps),
+            key="scaling.gaps",
+            name=f"{subject.run.id}-gap",
+            alt=scaling_word_gaps.word_gap_alt(seed_gaps),
+            table=scaling_word_gaps.word_gap_table(seed_gaps),
+        ).caption(findings.quiet_line(subject))
+    frame.explain(
+        "Marks are prompts before and after scaling, one for each seed. Dashed: what equal samples "
+        "would have; grey band: 95 % of random exchanges of rows between prompt and words."
     )
     notes = "; ".join(f"{each.title}: {each.note}" for each in scaling.MEASURES.values())
-    st.caption(
-        escape_markdown(
-            f"{notes}. Dashed: what equal samples would have. Grey band: 95 % of random exchanges "
-            f"of rows between prompt and words; words are the {len(soft_prompt.words.names)} "
-            "distinct "
-            "ones in this run's training examples, up to "
-            f"{readout.SAMPLE_SIZE} of them sampled. What a representation gap is has not been "
-            "defined in print; these are proposals."
+    with frame.more():
+        st.caption(
+            escape_markdown(
+                f"{notes}. Words are the {len(soft_prompt.words.names)} distinct ones in this "
+                f"run's training examples, up to {readout.SAMPLE_SIZE} of them sampled. What a "
+                "representation gap is has not been defined in print; these are proposals."
+            )
         )
-    )
+    with frame.below:
+        _show_word_plane(subject, soft_prompt)
+
+
+def _show_word_plane(subject: ScalingSubject, soft_prompt: SoftPromptReadout) -> None:
+    """Soft tokens and words in a plane, and the words nearest to each token."""
+    seed_index = subject.seed
     rows = (soft_prompt.words.vectors, soft_prompt.words.names, soft_prompt.unseen_words.vectors)
     pair = (soft_prompt.final.before[seed_index], soft_prompt.final.after[seed_index])
-    view = pickers.pick_one("Look at", ["Everything", "Around the words"], "scaling.near")
-    chart(
+    view = Choice(LAB, "near", "Look at", ["Everything", "Around the words"]).as_buttons()
+    picture(
         scaling_word_gaps.word_plane(*rows, *pair, near=view != "Everything"),
         key="scaling.plane",
         name=f"{subject.run.id}-plane",
@@ -194,9 +221,11 @@ def _nearest_words_table(
     )
 
 
-def show_learning_rate(subject: ScalingSubject) -> None:
+def show_learning_rate(frame: Frame, subject: ScalingSubject) -> None:
     """Show how a scale changes the steps of training."""
-    st.markdown(
+    with frame.side:
+        controls = st.container()
+    frame.explain(
         "**What a scale cannot do:** express more. A scaled token is a token, so the scales fold "
         "into the prompt after training, with not one answer changed.\n\n"
         "**What it can do:** change how the prompt is learnt. With a token $P$, its scale $s$ and "
@@ -207,31 +236,38 @@ def show_learning_rate(subject: ScalingSubject) -> None:
     )
     soft_prompt = selection.soft_prompt_readout(subject.run)
     rate_ratio = soft_prompt.learning_rate_ratio
-    if rate_ratio is None:
-        st.info(
-            "In this run tokens and scales are not both trained, so the formula does not apply."
-        )
-    else:
-        _show_step_factors(subject, rate_ratio)
-    _show_speeds(subject.run, soft_prompt.history)
+    with frame.picture:
+        if rate_ratio is None:
+            st.info(
+                "In this run tokens and scales are not both trained, so the formula does not apply."
+            )
+        else:
+            _show_step_factors(frame, controls, subject, rate_ratio)
+    with frame.below:
+        _show_speeds(subject.run, soft_prompt.history)
 
 
-def _show_step_factors(subject: ScalingSubject, rate_ratio: float) -> None:
+def _show_step_factors(
+    frame: Frame, controls: DeltaGenerator, subject: ScalingSubject, rate_ratio: float
+) -> None:
     """Show by which factor scales change steps, as computed and as measured."""
     final = selection.soft_prompt_readout(subject.run).final
     optimiser_titles = {"sgd": "Gradient descent", "adamw": "AdamW, at most"}
     trained_with = subject.run.spec.training.optimiser
-    optimiser: str = pickers.pick_one(
-        "Optimiser",
-        list(optimiser_titles),
-        "scaling.optimiser",
-        optimiser_titles.__getitem__,
-        default=trained_with if trained_with in optimiser_titles else "sgd",
-    )
+    with controls:
+        optimiser = Choice(
+            LAB,
+            "optimiser",
+            "Optimiser",
+            list(optimiser_titles),
+            first=trained_with if trained_with in optimiser_titles else "sgd",
+            option_text=optimiser_titles.__getitem__,
+        ).as_buttons()
     step_factors = scaling.step_factors(
         final.scale, scaling.row_norms(final.before), rate_ratio, optimiser
     )
-    chart(
+    frame.say(*findings.step_finding(subject, step_factors))
+    picture(
         figures.step_factors_chart(final.scale, *step_factors, optimiser),
         key="scaling.factors",
         name=f"{subject.run.id}-effective-rate-{optimiser}",
@@ -263,7 +299,7 @@ def _show_speeds(run: Run, history: SoftPromptHistory) -> None:
         along, across = scaling.length_and_sideways_speeds(path, steps)
         lines[f"{name}: change of length"] = np.abs(along).mean(-1)
         lines[f"{name}: sideways"] = across.mean(-1)
-    chart(
+    picture(
         figures.speed_lines(steps, lines),
         key="scaling.speeds",
         name=f"{run.id}-movement",

@@ -14,8 +14,10 @@ WORDS = np.array([[1.0, 0.0], [0.0, 1.0], [0.0, 2.0]])
 def test_the_course_has_a_cell_for_each_token_and_step_centred_at_one():
     figure = figures.scale_heatmap(SCALE, (0, 25), chosen=25)
     (heat,) = figure.data
-    assert np.array(heat.z).tolist() == [[1.0, 1.5], [1.0, 0.2]]
-    assert heat.zmin + heat.zmax == pytest.approx(2.0)
+    assert np.array(heat.z) + 1 == pytest.approx(np.array([[1.0, 1.5], [1.0, 0.2]]))
+    assert heat.zmin + heat.zmax == 0
+    assert heat.colorbar.ticktext[1] == "1"
+    assert heat.customdata[0, 1].tolist() == [25, 1.5]  # step and scale
     assert figure.layout.xaxis.ticktext == ("0", "25")
     (frame,) = figure.layout.shapes
     assert (frame.x0, frame.x1) == (0.5, 1.5)  # around the second step
