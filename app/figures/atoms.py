@@ -23,8 +23,7 @@ from peftcore.analysis.comparison import interval_by_step
 from peftcore.labs.atoms.request import AtomSite
 
 COLOUR_SCALE = "Cividis"
-SIGNED_SCALE = [[0.0, "#B2182B"], [0.5, "#F2F2F2"], [1.0, "#2166AC"]]
-ROW_HEIGHT = 26  # pixels of a matrix's row
+ROW_HEIGHT, MAX_HEIGHT = 26, 470  # pixels of a matrix's row, and of a picture
 MEASURE_RANGE = (0.0, math.inf)  # of every measure; what none of them can be is below zero
 MEASURE_TITLES = {
     "zeros": "Exact zeros (share of coefficients)",
@@ -48,7 +47,9 @@ def atom_heatmap(
     """Matrix × atom, one number each; every cell can be clicked and says what it is."""
     cell_values = np.asarray(values, dtype=np.float64)
     rows, atoms_per_site = cell_values.shape
-    figure = titled_chart(130 + ROW_HEIGHT * rows, title, coefficient_facts(facts, seed))
+    figure = titled_chart(
+        min(MAX_HEIGHT, 130 + ROW_HEIGHT * rows), title, coefficient_facts(facts, seed)
+    )
     limit = colour_limit(cell_values)  # one strong atom would leave all others blank
     figure.add_heatmap(
         z=cell_values,
@@ -149,7 +150,7 @@ def coefficient_heatmap(
     nonzero = np.where(coefficients == 0, np.nan, coefficients).T
     limit = colour_limit(coefficients)
     figure = titled_chart(
-        170 + 24 * coefficients.shape[1],
+        min(MAX_HEIGHT, 170 + 24 * coefficients.shape[1]),
         f"Coefficients: {site.title}",
         f"seed {seed}, {len(words)} tokens; blank is exactly zero",
     )
@@ -167,7 +168,7 @@ def coefficient_heatmap(
         y=list(range(coefficients.shape[1])),
         zmin=-limit.top,
         zmax=limit.top,
-        colorscale=SIGNED_SCALE,
+        autocolorscale=True,
         customdata=hover,
         hovertemplate="%{customdata}<extra></extra>",
         hoverongaps=True,

@@ -56,7 +56,8 @@ def test_atoms_shows_what_ships_and_invites_to_add_the_base_for_more(view):
     page = open_page("atoms", view, run=ATOMS.id)
     assert page.selectbox(key="atoms.run").value == ATOMS.id
     if view == "Text":  # no example to offer without the data
-        page.text_area(key="atoms.text.comve").set_value("which one?").run()
+        page.segmented_control(key="atoms.source").set_value("own").run()
+        page.text_area(key="atoms.text").set_value("which one?").run()
     assert bool(page.get("plotly_chart")) == (view in ("Map", "Sparsity"))
     assert invites(page) == (view in ("Text", "Pruning", "Density"))
     assert not [button for button in page.button if ".start." in str(button.key)]

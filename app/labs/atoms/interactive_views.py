@@ -7,38 +7,50 @@ import streamlit as st
 
 from app.figures import atoms as figures
 from app.figures import atoms_scores as score_figures
-from app.labs.atoms import selection
-from app.labs.atoms.selection import AtomsSubject
+from app.labs.atoms import findings, selection
+from app.labs.atoms.selection import LAB, AtomsSubject
 from app.state import cache, run_catalog, wait_for_imports
 from app.theme import NEUTRAL, RunStyle, style_of_method
-from app.ui import answer_html, job_panel, widgets
-from app.ui.charts import chart
+from app.ui import answer_html, job_panel, text_choice, widgets
+from app.ui.charts import picture
+from app.ui.frame import Frame
+from app.ui.subject import Choice
 from peftcore.data.task import Example, Task
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import AtomsJob
 from peftcore.runs.store import Run
 
+GAINS = [step / 4 for step in range(-8, 17)]  # of one atom
+SHARES = [step / 4 for step in range(9)]  # of two runs' atoms
 NO_ANSWER = "nothing was written"
 
 
-def show_text_coefficients(subject: AtomsSubject) -> None:
+def show_text_coefficients(frame: Frame, subject: AtomsSubject) -> None:
     """Coefficients at every token of a text and of the answer to it."""
-    text = pick_text(subject)
-    if not text.strip():
-        st.caption("Type a text to see which atoms its tokens and the answer's call up.")
-        return
-    if not wait_for_imports.ready_or_wait("atoms"):
-        return
+    text = pick_text(frame, subject)
+    with frame.picture:
+        if not text.strip():
+            st.caption("Type a text to see which atoms its tokens and the answer's call up.")
+            return
+        if not wait_for_imports.ready_or_wait("atoms"):
+            return
     reading = selection.text_coefficients(subject, text)
     sites = [request.parse_site(each.site) for each in reading.sites]
     atom = selection.chosen_atom(subject)
     site_index, atom_index = divmod(atom, reading.sites[0].codes.shape[1])
-    shown_index = st.selectbox(
-        "Matrix",
-        range(len(sites)),
-        index=site_index,
-        format_func=lambda n: sites[n].title,
-        key=f"atoms.site.{subject.run.id}.{atom}",
+    with frame.side:
+        shown_index = Choice(
+            LAB,
+            "site",
+            "Matrix",
+            range(len(sites)),
+            first=site_index,
+            option_text=lambda n: sites[n].title,
+        ).as_list()
+    frame.explain(
+        "A column is a token, a row an atom: blue adds its direction, orange takes it away. A "
+        "decoder's matrices are read while it writes this answer: each token is what it read when "
+        "it chose the next one."
     )
     site_reading = reading.sites[shown_index]
     table = pd.DataFrame(
@@ -46,71 +58,79 @@ def show_text_coefficients(subject: AtomsSubject) -> None:
         columns=[sites[shown_index].atom_name(i) for i in range(site_reading.codes.shape[1])],
     )
     table.insert(0, "token", site_reading.tokens)
-    chart(
-        figures.coefficient_heatmap(
-            site_reading.codes,
-            site_reading.tokens,
-            sites[shown_index],
-            subject.seed_number,
-            atom_index if shown_index == site_index else None,
-        ),
-        key="atoms.tokens",
-        name=f"{subject.run.id}-coefficients",
-        alt=figures.coefficient_heatmap_alt(
-            site_reading.codes, site_reading.tokens, sites[shown_index]
-        ),
-        table=table,
+    used = float((site_reading.codes != 0).mean())
+    frame.say(
+        f"At {sites[shown_index].title}, {used:.0%} of the coefficients over this text are not "
+        "zero.",
+        f"one text of {len(site_reading.tokens)} tokens, seed {subject.seed_number}",
     )
-    st.markdown(f"**Answer**: {widgets.escape_markdown(reading.answer) or NO_ANSWER}")
-    st.caption(
-        "A decoder's matrices are read while it writes this answer: each token is what it read "
-        "when it chose the next one. Keys and values of cross-attention read the text itself."
-    )
+    with frame.picture:
+        picture(
+            figures.coefficient_heatmap(
+                site_reading.codes,
+                site_reading.tokens,
+                sites[shown_index],
+                subject.seed_number,
+                atom_index if shown_index == site_index else None,
+            ),
+            key="atoms.tokens",
+            name=f"{subject.run.id}-coefficients",
+            alt=figures.coefficient_heatmap_alt(
+                site_reading.codes, site_reading.tokens, sites[shown_index]
+            ),
+            table=table,
+        )
+        st.markdown(f"**Answer**: {widgets.escape_markdown(reading.answer) or NO_ANSWER}")
 
 
-def pick_text(subject: AtomsSubject) -> str:
-    """The text that is asked, an example of the task until somebody types."""
-    task = subject.run.spec.task
-    rows = cache.split_examples(task, "test")
-    return st.text_area(
-        "Text",
-        value=rows.examples[0].source if rows.examples else "",
-        key=f"atoms.text.{task}",
-        height=90,
-    )
+def pick_text(frame: Frame, subject: AtomsSubject) -> str:
+    """The text that is asked, an example of the task or one that is typed."""
+    _, example = text_choice.pick_text(LAB, frame.bar, subject.run.spec.task)
+    return example.source if example else ""
 
 
-def show_one_atom(subject: AtomsSubject) -> None:
+def show_one_atom(frame: Frame, subject: AtomsSubject) -> None:
     """One atom removed or scaled: the old and the new answer side by side."""
     settings = subject.run.spec.settings
     job = AtomsJob.find(subject.job_request("map"))
     if job is None or not job.sites:
-        st.caption("The view Map measures which atoms there are; measure the coefficients first.")
+        frame.picture.caption(
+            "The view Map measures which atoms there are; measure the coefficients first."
+        )
         return
     site_keys, atoms_per_site = job.sites, int(settings["atoms"])
     atom_names = [
         request.parse_site(key).atom_name(i) for key in site_keys for i in range(atoms_per_site)
     ]
     chosen_atom = selection.chosen_atom(subject)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        number = st.selectbox(
+    with frame.side:
+        number = Choice(
+            LAB,
+            "atom",
             "Atom",
             range(len(atom_names)),
-            index=chosen_atom,
-            format_func=atom_names.__getitem__,
-            key=f"atoms.atom.{subject.run.id}.{chosen_atom}",
-            help="Layer, matrix and index; a click in the map chooses one, too",
-            width=200,
+            first=chosen_atom,
+            option_text=atom_names.__getitem__,
+        ).as_list(help="Layer, matrix and index; a click in the map chooses one, too")
+        gain = Choice(LAB, "gain", "Gain", GAINS, first=0.0).as_slider(
+            help="0 removes it, 1 leaves it"
         )
-        gain = st.slider(
-            "Gain", -2.0, 4.0, 0.0, 0.25, key="atoms.gain", help="0 removes it, 1 leaves it"
-        )
-    if number != chosen_atom:
-        selection.choose_atom(subject, number)
-    _show_atom_facts(subject, job, number)
-    text = pick_text(subject)
-    if not wait_for_imports.ready_or_wait("atoms"):
-        return
+    frame.explain(
+        "All three answer the same text: with all atoms, with this one at its gain, and the base "
+        "with none. Words that differ from the first answer are marked."
+    )
+    frame.say(*_atom_facts(subject, job, number, atom_names[number]))
+    text = pick_text(frame, subject)
+    with frame.picture:
+        if wait_for_imports.ready_or_wait("atoms"):
+            _ask_with_and_without(subject, (number, atom_names[number]), gain, text)
+
+
+def _ask_with_and_without(
+    subject: AtomsSubject, atom: tuple[int, str], gain: float, text: str
+) -> None:
+    """Answers with all atoms, with one at another gain, and with none, once they are asked for."""
+    number, name = atom
     question = (subject.run.id, subject.seed, number, gain, text)
     if st.button("Ask with and without", key="atoms.ask", type="primary", icon=":material/send:"):
         st.session_state["atoms.asked"] = question
@@ -120,9 +140,7 @@ def show_one_atom(subject: AtomsSubject) -> None:
     full_answer, changed_answer, base_answer = selection.answers_with_gain(
         subject, number, gain, text
     )
-    change_text = (
-        f"Without {atom_names[number]}" if gain == 0 else f"With {atom_names[number]} × {gain:g}"
-    )
+    change_text = f"Without {name}" if gain == 0 else f"With {name} × {gain:g}"
     _show_card(
         subject,
         text,
@@ -136,8 +154,8 @@ def show_one_atom(subject: AtomsSubject) -> None:
     st.caption(f"{widgets.escape_markdown(change_text)} the answer {same_text}.")
 
 
-def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
-    """Show what is known of an atom before a question is asked."""
+def _atom_facts(subject: AtomsSubject, job: AtomsJob, number: int, name: str) -> tuple[str, str]:
+    """Say what is known of an atom before a question is asked."""
     parts = []
     for entry in selection.final_entries(job):
         if entry["seed"] == subject.seed_number:
@@ -150,8 +168,8 @@ def _show_atom_facts(subject: AtomsSubject, job: AtomsJob, number: int) -> None:
     for entry in selection.job_entries(pruning_job, "weights") if pruning_job else []:
         if (entry["seed"], entry["order"]) == (subject.seed_number, "ablation"):
             parts.append(f"its removal costs {entry['values'][number]:+.4f} nats on validation")
-    if parts:
-        st.caption(widgets.escape_markdown(f"Seed {subject.seed_number}: {'; '.join(parts)}."))
+    words = "; ".join(parts) or "nothing is measured of it yet"
+    return f"Atom {name}: {words}.", f"seed {subject.seed_number}"
 
 
 def _show_card(subject: AtomsSubject, text: str, answers: list[tuple[str, str, str]]) -> None:
@@ -174,42 +192,56 @@ def _is_right(task: Task | None, answer: str, gold: list[Example]) -> bool | Non
     return task.parse(answer).label == gold[0].label
 
 
-def show_two_runs(subject: AtomsSubject) -> None:
+def show_two_runs(frame: Frame, subject: AtomsSubject) -> None:
     """Show the atoms of two runs applied at once."""
     others = [run for run in selection.candidate_runs() if _can_combine(subject, run)]
     runs_by_id = {run.id: run for run in others}
     if not runs_by_id:
-        st.info(
+        frame.picture.info(
             "Atoms combine when both runs rest on the same base and sit at the same matrices; "
             "there is no second run like that yet."
         )
         return
     labels = selection.run_labels(others)
-    with st.container(horizontal=True, vertical_alignment="bottom"):
-        other_id = st.selectbox(
+    with frame.bar:
+        other_id = Choice(
+            LAB,
+            "with",
             "Second run",
             list(runs_by_id),
-            format_func=labels.__getitem__,
-            key=f"atoms.second.{subject.run.id}",
-        )
-        numbers = runs_by_id[other_id].spec.population.seed_numbers()
-        seed = st.selectbox(
-            "Its seed",
-            range(len(numbers)),
-            index=min(subject.seed, len(numbers) - 1),
-            format_func=lambda n: str(numbers[n]),
-            key=f"atoms.second.seed.{other_id}",
-            width=120,
+            option_text=lambda name: f"with {labels.get(name, name)}",
+        ).as_list(label_visibility="collapsed", width=190)
+    numbers = [str(number) for number in runs_by_id[other_id].spec.population.seed_numbers()]
+    with frame.side:
+        seed = numbers.index(
+            Choice(
+                LAB,
+                "seed2",
+                "Seed of the second run",
+                numbers,
+                first=numbers[min(subject.seed, len(numbers) - 1)],
+            ).as_list()
         )
     second = AtomsSubject(runs_by_id[other_id], seed)
-    _show_shares(subject, second)
-    job_panel.show_job(
-        AtomsJob,
-        subject.job_request("combine", other_id),
-        lambda job: _show_scores(subject, job),
-        "both together",
-        "Scores on the tasks of both runs with both runs' atoms, with each alone, and with none.",
+    frame.explain(
+        "What both runs add to a matrix is summed. Each was trained without the other, so nothing "
+        "keeps one from disturbing what the other does."
     )
+    job_request = subject.job_request("combine", other_id)
+    job = AtomsJob.find(job_request)
+    rows = pd.DataFrame(selection.job_entries(job, "combined")) if job else pd.DataFrame()
+    if not rows.empty:
+        frame.say(*findings.combined_finding(rows))
+    with frame.picture:
+        job_panel.show_job(
+            AtomsJob,
+            job_request,
+            lambda job: _show_scores(subject, job),
+            "both together",
+            "Scores on the tasks of both runs with both runs' atoms, with each alone, and with "
+            "none.",
+        )
+    _show_shares(frame, subject, second)
 
 
 def _can_combine(subject: AtomsSubject, run: Run) -> bool:
@@ -224,16 +256,24 @@ def _can_combine(subject: AtomsSubject, run: Run) -> bool:
     )
 
 
-def _show_shares(first: AtomsSubject, second: AtomsSubject) -> None:
+def _show_shares(frame: Frame, first: AtomsSubject, second: AtomsSubject) -> None:
     """Answers to a text at chosen shares of both."""
-    left, right = st.columns(2)
-    first_share = left.slider("Share of the first", 0.0, 2.0, 1.0, 0.25, key="atoms.share.first")
-    second_share = right.slider(
-        "Share of the second", 0.0, 2.0, 1.0, 0.25, key="atoms.share.second"
-    )
-    text = pick_text(first)
-    if not wait_for_imports.ready_or_wait("atoms"):
-        return
+    with frame.side:
+        first_share, second_share = (
+            Choice(LAB, name, label, SHARES, first=1.0).as_slider()
+            for name, label in (("share1", "Share of the first"), ("share2", "Share of the second"))
+        )
+    text = pick_text(frame, first)
+    with frame.below:
+        if wait_for_imports.ready_or_wait("atoms"):
+            _ask_both(first, second, (first_share, second_share), text)
+
+
+def _ask_both(
+    first: AtomsSubject, second: AtomsSubject, shares: tuple[float, float], text: str
+) -> None:
+    """Answers with the atoms of both runs at these shares, once they are asked for."""
+    first_share, second_share = shares
     question = (first, second, first_share, second_share, text)
     if st.button("Ask both", key="atoms.both", type="primary", icon=":material/send:"):
         st.session_state["atoms.asked.both"] = question
@@ -259,15 +299,10 @@ def _show_scores(subject: AtomsSubject, job: AtomsJob) -> None:
             run_catalog.task_title(str(task)),
             str(first["metric"]),
         )
-        chart(
+        picture(
             score_figures.combined_scores_chart(*figure_args, int(first["n"])),
             key=f"atoms.combined.{task}",
             name=f"{subject.run.id}-combined-{task}",
             alt=score_figures.combined_scores_alt(*figure_args),
             table=rows[rows["task"] == task],
-        )
-    st.caption(
-        "What both runs add to a matrix is summed. Each was trained without the other, so nothing "
-        "keeps one from disturbing what the other does."
-    )
-    job_panel.measurement_caption(job.facts)
+        ).caption(findings.quiet_line(job))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.ui import pickers
+from app.ui import frame
 from app.ui.run_styles import shorten_names
 from peftcore.errors import BadInput
 from peftcore.labs.atoms import request
@@ -23,10 +23,12 @@ from peftcore.runs.store import Run
 from peftcore.system import atomic_files, safetensors_files
 
 if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
     from peftcore.labs.atoms.dictionary import AtomDictionary
     from peftcore.labs.atoms.interventions import AnswerCodes
 
-METHOD = "atoms"
+LAB = METHOD = "atoms"
 CHOSEN_KEY = "atoms.chosen"  # in the session: run and number of the atom that was clicked
 
 
@@ -91,19 +93,15 @@ def _name_parts(run: Run) -> list[str]:
     return [f"{atoms} atoms a matrix", f"threshold {threshold:g}", task, run.spec.base]
 
 
-def pick_subject(runs: Sequence[Run]) -> AtomsSubject:
-    """A choice of run and seed, kept in the address."""
-    left, right = st.columns([5, 1])
-    labels = run_labels(runs)
-    with left:
-        needed = "finished runs of sparse atoms have coefficients to look at"
-        run = pickers.pick_run(runs, "atoms.run", lambda run: labels[run.id], needed)
-    with right:
-        seed = pickers.pick_seed(
-            [run],
-            f"atoms.seed.{run.id}",
-            help="Atoms of different seeds have nothing in common, so each seed has its own map.",
-        )
+def pick_subject(bar: DeltaGenerator, runs: Sequence[Run]) -> AtomsSubject:
+    """Offer runs and their seeds.
+
+    Atoms of different seeds have nothing in common, so each seed has its own map.
+    """
+    needed = "finished runs of sparse atoms have coefficients to look at"
+    run = frame.pick_run(LAB, bar, runs, run_labels(runs), needed)
+    with bar:
+        seed = frame.pick_seed(LAB, [str(number) for number in run.spec.population.seed_numbers()])
     return AtomsSubject(run, seed)
 
 
@@ -137,6 +135,9 @@ def atom_sites(job: AtomsJob) -> list[AtomSite]:
 
 def chosen_atom(subject: AtomsSubject) -> int:
     """The number of the atom that was clicked last; if none was, the seed's most important one."""
+    asked = st.query_params.get("atom", "")
+    if asked.isdecimal() and int(asked) < max(subject.atoms, 1):
+        return int(asked)
     run_id, number = st.session_state.get(CHOSEN_KEY, ("", 0))
     return int(number) if run_id == subject.run.id else _most_important_atom(subject)
 
@@ -151,8 +152,9 @@ def _most_important_atom(subject: AtomsSubject) -> int:
 
 
 def choose_atom(subject: AtomsSubject, number: int) -> None:
-    """Remember an atom."""
+    """Remember an atom, in the address too."""
     st.session_state[CHOSEN_KEY] = (subject.run.id, number)
+    st.query_params["atom"] = str(number)
 
 
 @st.cache_resource(max_entries=4, show_spinner="Putting the atoms on…", hash_funcs=cache.BY_ADAPTER)

@@ -11,11 +11,13 @@ import streamlit as st
 from app.figures import atoms as figures
 from app.figures import atoms_scores as score_figures
 from app.figures.compare import find_measure, value_format
-from app.labs.atoms import selection
-from app.labs.atoms.selection import AtomsSubject
+from app.labs.atoms import findings, selection
+from app.labs.atoms.selection import LAB, AtomsSubject
 from app.theme import NEUTRAL, RunStyle, style_of_method
-from app.ui import answer_html, job_panel, pickers, widgets
-from app.ui.charts import chart
+from app.ui import answer_html, job_panel, widgets
+from app.ui.charts import picture
+from app.ui.frame import Frame
+from app.ui.subject import Choice
 from peftcore.analysis import comparison
 from peftcore.labs.atoms import request
 from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
@@ -61,38 +63,60 @@ START_NOTES = {
 }
 
 
-def show_atom_map(subject: AtomsSubject) -> None:
+def show_atom_map(frame: Frame, subject: AtomsSubject) -> None:
     """Layer × atom for one seed, one number at a time."""
+    with frame.side:
+        quantity = Choice(
+            LAB,
+            "mapped",
+            "Shown",
+            list(MAP_TITLES),
+            option_text=lambda key: MAP_TITLES[key].split(":")[0],
+        ).as_list(label_visibility="collapsed")
+        chosen = st.container()
+    frame.explain(
+        "Sparse atoms add to a matrix's output a sum of a few learned directions, the atoms; how "
+        "much of each, its coefficient, depends on the token, and small ones are exactly zero. A "
+        "row is a matrix, a cell one of its atoms; a click chooses it, and Text and One atom take "
+        "it up."
+    )
 
     def show(job: AtomsJob) -> None:
         entries_by_seed = {entry["seed"]: entry for entry in selection.final_entries(job)}
         if subject.seed_number in entries_by_seed:
-            _show_map(subject, job, entries_by_seed[subject.seed_number])
+            entry = entries_by_seed[subject.seed_number]
+            # A map that grows is drawn by itself and cannot reach beside the picture.
+            with st.container() if job.status().active else chosen:
+                place = st.empty()
+            place.caption(_show_map(subject, job, entry, quantity))
         _show_measures(list(entries_by_seed.values()))
-        job_panel.measurement_caption(job.facts)
 
-    job_panel.show_job(
-        AtomsJob,
-        subject.job_request("map"),
-        show,
-        MEASURED_TITLE,
-        "The run reads its validation examples, and every coefficient of every atom is looked at.",
-    )
+    _say_sparsity(frame, subject)
+    with frame.picture:
+        job_panel.show_job(
+            AtomsJob,
+            subject.job_request("map"),
+            show,
+            MEASURED_TITLE,
+            "The run reads its validation examples, and every coefficient of every atom is "
+            "looked at.",
+        )
 
 
-def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any]) -> None:
-    """Show one quantity of every atom; a click chooses an atom."""
-    quantity = pickers.pick_one(
-        "Shown",
-        list(MAP_TITLES),
-        "atoms.mapped",
-        lambda key: MAP_TITLES[key].split(":")[0],
-        default="importance",
-    )
+def _say_sparsity(frame: Frame, subject: AtomsSubject) -> None:
+    """Write what the measured coefficients say, once there are any."""
+    job = AtomsJob.find(subject.job_request("map"))
+    entries = selection.final_entries(job) if job else []
+    if entries:
+        frame.say(*findings.sparsity_finding(entries))
+
+
+def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any], quantity: str) -> str:
+    """Show one quantity of every atom; a click chooses an atom, which is described."""
     values = {"importance": request.entry_importance(entry)}
     values |= {key: np.asarray(entry[key]) for key in MAP_TITLES if key != "importance"}
     sites, atom = selection.atom_sites(job), selection.chosen_atom(subject)
-    chart(
+    picture(
         figures.atom_heatmap(
             values[quantity], sites, MAP_TITLES[quantity], job.facts, subject.seed_number, atom
         ),
@@ -101,19 +125,15 @@ def _show_map(subject: AtomsSubject, job: AtomsJob, entry: dict[str, Any]) -> No
         alt=figures.atom_heatmap_alt(values[quantity], sites, MAP_TITLES[quantity]),
         table=figures.atom_table(values, sites),
         on_select=lambda custom: selection.choose_atom(subject, int(custom[0])),
-    )
+    ).caption(findings.quiet_line(job))
     site_index, atom_index = divmod(atom, values[quantity].shape[1])
     values_text = ", ".join(
         f"{SHORT_MAP_TITLES[name]} {values[name][site_index, atom_index]:.3g}"
         for name in MAP_TITLES
     )
-    st.caption(
-        widgets.escape_markdown(
-            f"Chosen: {sites[site_index].atom_name(atom_index)} at {sites[site_index].title}: "
-            f"{values_text}. Click "
-            "another "
-            "atom; the views Text and One atom take it up."
-        )
+    return widgets.escape_markdown(
+        f"Chosen: {sites[site_index].atom_name(atom_index)} at {sites[site_index].title}: "
+        f"{values_text}."
     )
 
 
@@ -149,8 +169,13 @@ def _show_measures(entries: list[dict[str, Any]]) -> None:
         )
 
 
-def show_sparsity(subject: AtomsSubject) -> None:
+def show_sparsity(frame: Frame, subject: AtomsSubject) -> None:
     """Lorenz curve, usage and what became of both during training."""
+    frame.explain(
+        "Left: how much of all importance the most important atoms have together; the nearer to "
+        "the corner, the fewer do the work. Right: at how many positions an atom is used."
+    )
+    _say_sparsity(frame, subject)
 
     def show(job: AtomsJob) -> None:
         entries_by_seed = {entry["seed"]: entry for entry in selection.final_entries(job)}
@@ -177,7 +202,7 @@ def show_sparsity(subject: AtomsSubject) -> None:
                 )
                 for seed, seed_importance in importance.items()
             ]
-            chart(
+            picture(
                 figures.lorenz_curves(importance, job.facts),
                 key="atoms.lorenz",
                 name=f"{subject.run.id}-lorenz",
@@ -185,7 +210,7 @@ def show_sparsity(subject: AtomsSubject) -> None:
                 table=pd.concat(curves),
             )
         with right:
-            chart(
+            picture(
                 figures.usage_histogram(usage, job.facts),
                 key="atoms.usage",
                 name=f"{subject.run.id}-usage",
@@ -194,10 +219,11 @@ def show_sparsity(subject: AtomsSubject) -> None:
                     {f"seed {seed}": seed_usage for seed, seed_usage in usage.items()}
                 ),
             )
+        st.caption(findings.quiet_line(job))
         _show_evolution(subject, job)
-        job_panel.measurement_caption(job.facts)
 
-    job_panel.show_job(AtomsJob, subject.job_request("map"), show, MEASURED_TITLE)
+    with frame.picture:
+        job_panel.show_job(AtomsJob, subject.job_request("map"), show, MEASURED_TITLE)
 
 
 def _lorenz_points(weights: Any) -> tuple[Any, Any]:
@@ -212,13 +238,14 @@ def _show_evolution(subject: AtomsSubject, job: AtomsJob) -> None:
     if table.empty:
         st.caption("This run kept no adapters on its way, so nothing is known of its training.")
         return
-    name = st.selectbox(
+    name = Choice(
+        LAB,
+        "evolution",
         "Measure",
         list(figures.MEASURE_TITLES),
-        format_func=figures.MEASURE_TITLES.__getitem__,
-        key="atoms.evolution",
-    )
-    chart(
+        option_text=figures.MEASURE_TITLES.__getitem__,
+    ).as_list()
+    picture(
         figures.sparsity_by_step_chart(table, name, job.facts),
         key="atoms.evolution.chart",
         name=f"{subject.run.id}-{name}-by-step",
@@ -237,37 +264,42 @@ def _measures_by_step(job: AtomsJob) -> pd.DataFrame:
     return pd.DataFrame(rows).sort_values(["step", "seed"]) if rows else pd.DataFrame()
 
 
-def show_pruning(subject: AtomsSubject) -> None:
+def show_pruning(frame: Frame, subject: AtomsSubject) -> None:
     """A slider over the number of atoms, with curves, numbers and answers."""
+    with frame.side:
+        job_request = _pick_pruning(subject)
+        job = AtomsJob.find(job_request)
+        counts, count = _counts_kept(job) if job else [], 0
+        if counts:
+            usual = counts[len(counts) * 2 // 3]
+            count = Choice(LAB, "kept", "Atoms kept", counts, first=usual).as_slider()
+    frame.explain(
+        "Atoms are ranked on validation examples and judged on others: the important ones kept, "
+        "those whose removal costs most, and random ones. Every seed answers at every number."
+    )
+    if job and counts:
+        frame.say(*findings.pruning_finding(job, count))
 
     def show(job: AtomsJob) -> None:
         entries = selection.job_entries(job, "loss") + selection.job_entries(job, "score")
         table = request.pruning_curves_from(entries)
-        if table.empty:
+        if table.empty or not counts:
             return
-        counts = sorted(set(table["k"]))
-        count = st.select_slider(
-            "Atoms kept",
-            counts,
-            value=counts[len(counts) * 2 // 3],
-            key=f"atoms.kept.{job.id}.{len(counts)}",
-        )
         for quantity in ("score", "loss"):
             if (table["what"] == quantity).any():
                 _show_intervals(subject, job, table, quantity, int(count))
         _show_answers(subject, job, int(count))
-        job_panel.measurement_caption(job.facts)
 
-    job_request = _pick_pruning(subject)
-    job_panel.show_job(
-        AtomsJob,
-        job_request,
-        show,
-        "pruning",
-        "Atoms are ranked on validation examples and judged on others: the important ones kept, "
-        "those whose removal costs most, and random ones. Every seed answers at every number.",
-        subject.pruning_seconds(job_request),
-    )
+    with frame.picture:
+        seconds = subject.pruning_seconds(job_request)
+        job_panel.show_job(AtomsJob, job_request, show, "pruning", seconds=seconds)
+
+
+def _counts_kept(job: AtomsJob) -> list[int]:
+    """Numbers of atoms at which something was measured."""
+    entries = selection.job_entries(job, "loss") + selection.job_entries(job, "score")
+    table = request.pruning_curves_from(entries)
+    return [] if table.empty else sorted(int(count) for count in set(table["k"]))
 
 
 def _pick_pruning(subject: AtomsSubject) -> request.AtomsRequest:
@@ -275,11 +307,15 @@ def _pick_pruning(subject: AtomsSubject) -> request.AtomsRequest:
     whole = subject.job_request("prune")
     if subject.atoms <= MANY_ATOMS or AtomsJob.find(whole):  # begun before: go on with it
         return whole
-    sampled = pickers.pick_one(
+    sampled = Choice(
+        LAB,
+        "tried",
         "Removed one by one",
         [True, False],
-        "atoms.tried",
-        lambda few: f"The {MANY_ATOMS} most important" if few else f"All {subject.atoms:,}",
+        option_text=lambda few: (
+            f"The {MANY_ATOMS} most important" if few else f"All {subject.atoms:,}"
+        ),
+    ).as_buttons(
         help="Each atom that is removed alone takes a pass over the validation examples; the rest "
         "are ranked by importance. The sampled measurement judges on fewer examples, too.",
     )
@@ -294,13 +330,13 @@ def _show_intervals(
     bands = request.curve_intervals(table, quantity, metric_range(metric))
     if bands.empty:
         return
-    chart(
+    picture(
         score_figures.pruning_curves(bands, quantity, job.facts, count),
         key=f"atoms.prune.{quantity}",
         name=f"{subject.run.id}-pruning-{quantity}",
         alt=score_figures.pruning_curves_alt(bands, quantity, job.facts),
         table=bands,
-    )
+    ).caption(findings.quiet_line(job))
     form = ".4f" if quantity == "loss" else value_format(str(job.facts["metric"]))
     count_rows = bands[bands["k"] == count]
     words = "Loss" if quantity == "loss" else find_measure(str(job.facts["metric"])).title
@@ -337,15 +373,9 @@ def _show_answers(subject: AtomsSubject, job: AtomsJob, count: int) -> None:
     if count not in answers_by_count or not shown:
         return
     all_atoms = max(answers_by_count)
-    example_number = st.number_input(
-        "Example",
-        1,
-        len(answers_by_count[count]),
-        1,
-        key="atoms.example",
-        width=160,
-        help="Of those judged",
-    )
+    example_number = Choice(
+        LAB, "judged", "Example", range(1, len(answers_by_count[count]) + 1)
+    ).as_number(width=160, help="Of those judged")
     source, target = shown[int(example_number) - 1]
     full_answer = answers_by_count[all_atoms][int(example_number) - 1]
     cells = [
@@ -367,23 +397,24 @@ def _show_answers(subject: AtomsSubject, job: AtomsJob, count: int) -> None:
     st.html(answer_html.STYLE + answer_html.example_card(source, [target], cells, full_answer))
 
 
-def show_density(subject: AtomsSubject) -> None:
+def show_density(frame: Frame, subject: AtomsSubject) -> None:
     """Score against density along a setting, as one job."""
-    over: PathSetting = st.selectbox(
-        "Along",
-        list(PATH_SETTING_TITLES),
-        format_func=PATH_SETTING_TITLES.__getitem__,
-        key="atoms.over",
-        help=f"Usual values: {', '.join(f'{value:g}' for value in PATH_VALUES['threshold'])}",
-    )
-    from_dense = START_TITLES.index(
-        pickers.pick_one(
-            "Training begins",
-            START_TITLES,
-            "atoms.begins",
-            help="Second: the same run, and LoRA for LoRA, has been trained once before with all "
-            "coefficients in force, and the threshold comes in when the atoms are there",
+    settings: list[PathSetting] = list(PATH_SETTING_TITLES)
+    with frame.side:
+        over = Choice(
+            LAB, "over", "Along", settings, option_text=PATH_SETTING_TITLES.__getitem__
+        ).as_list(
+            help=f"Usual values: {', '.join(f'{value:g}' for value in PATH_VALUES['threshold'])}"
         )
+        begins = Choice(LAB, "begins", "Training begins", START_TITLES).as_list(
+            help="Second: the same run, and LoRA for LoRA, has been trained once before with all "
+            "coefficients in force, and the threshold comes in when the atoms are there"
+        )
+    from_dense = START_TITLES.index(begins)
+    frame.explain(
+        "A point is this run trained again at one value of the setting, the fewer coefficients "
+        "are left the further it stands to one side; the line is LoRA of equal rank. Runs that "
+        "exist are taken as they are."
     )
     jobs = [
         job
@@ -400,7 +431,7 @@ def show_density(subject: AtomsSubject) -> None:
         points, metric = selection.job_entries(job, "run"), str(job.facts["metric"])
         if not points:
             return
-        chart(
+        picture(
             score_figures.density_chart(points, over, metric, job.facts),
             key="atoms.density",
             name=f"{subject.run.id}-density-{over}",
@@ -413,17 +444,21 @@ def show_density(subject: AtomsSubject) -> None:
                 f"{START_NOTES[job_request.warm]}"
             )
         )
-        st.caption(widgets.escape_markdown(request.describe_sparsest(points)))
-        job_panel.measurement_caption(job.facts)
+        st.caption(findings.quiet_line(job))
 
-    job_panel.show_job(
-        AtomsJob,
-        job_request,
-        show,
-        "the path",
-        "Trains this run again at every value, and LoRA of equal rank, one after the other; runs "
-        "that exist are taken as they are.",
-    )
+    for job in jobs[:1]:
+        points = selection.job_entries(job, "run")
+        if points:
+            frame.say(request.describe_sparsest(points), f"{len(points)} settings, LoRA among them")
+    with frame.picture:
+        job_panel.show_job(
+            AtomsJob,
+            job_request,
+            show,
+            "the path",
+            "Trains this run again at every value, and LoRA of equal rank, one after the other; "
+            "runs that exist are taken as they are.",
+        )
 
 
 def _is_path_of(job: AtomsJob, subject: AtomsSubject) -> bool:

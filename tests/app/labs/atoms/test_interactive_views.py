@@ -22,7 +22,7 @@ def test_one_atom_answers_beside_all_and_none(monkeypatch):
     foremost = int(request.entry_importance(request.coefficient_entries(study)[0]).argmax())
     page = open_page("atoms", "One atom")
     assert "its removal costs +0.2500 nats" in words(page)
-    page.slider(key="atoms.gain").set_value(2.0).run()
+    page.select_slider(key="atoms.gain").set_value(2.0).run()
     assert not asked
     page.button(key="atoms.ask").click().run()
     assert asked[0][:2] == (foremost, 2.0)
@@ -64,7 +64,7 @@ def test_two_runs_answer_and_are_scored(monkeypatch):
 def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
     from peftcore.labs.atoms.interventions import AnswerCodes, SiteCodes
 
-    run = atoms_run()
+    atoms_run()
     stored = np.array([[0.0, 0.5], [0.25, -1.0]])
     codes = AnswerCodes("yes", tuple(SiteCodes(site, ("<s>", "a"), stored) for site in SITES))
     monkeypatch.setattr(selection, "text_coefficients", lambda subject, text: codes)
@@ -73,6 +73,6 @@ def test_coefficients_of_a_text_are_drawn_as_typed(monkeypatch):
     assert chart["layout"]["xaxis"]["ticktext"][0] == "&lt;s&gt;"
     assert chart["data"][0]["z"] is not None
     assert "Answer" in words(page)
-    page.selectbox(key=f"atoms.site.{run.id}.0").set_value(3).run()
+    page.selectbox(key="atoms.site").set_value(3).run()
     extra = charts(sound(page))[0]["layout"]["title"]["text"]
     assert "Decoder 2, cross query" in extra.replace("<br>", " ")
