@@ -3,19 +3,17 @@
 import streamlit as st
 
 from app.labs.components import views
-from app.ui import charts, errors, widgets
-
-st.title("Components", anchor=False)
+from app.labs.components.selection import LAB
+from app.ui import errors
+from app.ui.frame import lab_frame
 
 
 @st.fragment
 @errors.guarded
 def explore_components() -> None:
     """One view at a time; changes here leave the rest of the page alone."""
-    view = widgets.view_switch("components", views.VIEWS)
-    views.VIEWS[view]()
-    if view != "Map":
-        charts.image_format_control()
+    with lab_frame(LAB, "Components", list(views.VIEWS)) as frame:
+        views.VIEWS[frame.view](frame)
 
 
 explore_components()

@@ -30,7 +30,11 @@ SHARED = (
     "head",
 )
 VIEW = "view"
-OLD_NAMES = {"weighed": "task", "statistic": "measure"}  # parts of addresses that were renamed
+OLD_NAMES = {
+    "statistic": "measure",
+    "grid.base": "base",
+    "grid.task": "task",
+}  # parts of addresses that were renamed
 CHOSEN = "subject.chosen"  # in the session: texts by name; those of one lab as "lab.name"
 USUAL = "subject.usual"  # what was written into the address without being chosen
 SHOWN = "subject.shown"  # what this drawing of the page shows, by name
@@ -192,6 +196,11 @@ def remember(lab: str, name: str, text: str) -> None:
         st.query_params.from_dict(kept | {VIEW: text})
     else:
         st.query_params[name] = text
+
+
+def show(name: str, text: str) -> None:
+    """Let the address say something that is chosen by other means than a widget of ours."""
+    _session(SHOWN)[name] = text
 
 
 def layer_names(counts: dict[str, int]) -> dict[str, str]:

@@ -12,12 +12,15 @@ import streamlit as st
 from app.figures import components as figures
 from app.figures.compare import find_measure
 from app.labs.components import selection as components_selection
+from app.labs.components.selection import LAB
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title, task_title
 from app.theme import RunStyle
-from app.ui import pickers, widgets
-from app.ui.charts import chart
+from app.ui import widgets
+from app.ui.charts import picture
+from app.ui.frame import Frame
 from app.ui.run_styles import styles_by_run
+from app.ui.subject import Choice, several
 from peftcore import paths
 from peftcore.analysis import explanations
 from peftcore.analysis.explanations import FLAGS
@@ -30,7 +33,7 @@ MAX_EXAMPLES = 8  # examples on a page
 SCORE_RANGES = {"chrf": 100, "cosine": 1, "bertscore": 100}
 SCROLL_STYLE = """<style>
 .st-key-components-wide {overflow-x: auto}
-.st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 48rem}
+.st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 40rem}
 </style>"""  # nine columns want this much; a phone moves them sideways
 
 
@@ -59,37 +62,71 @@ def load_quality(run: Run) -> ExplanationQuality:
     return _load_quality(run.id, str(paths.workspace_folder()), run.status().updated)
 
 
-def show() -> None:
+def show(frame: Frame) -> None:
     """Flags by run, what the scores are made of, and examples."""
     runs_by_id = _explaining_runs()
     if not runs_by_id:
-        widgets.empty_state(
-            "No run has explained anything yet",
-            "Train on a task that asks for a label and a reason, such as entailment.",
-            "train",
-        )
+        with frame.picture:
+            widgets.empty_state(
+                "No run has explained anything yet",
+                "Train on a task that asks for a label and a reason, such as entailment.",
+                "train",
+            )
         return
     task_names = list(dict.fromkeys(run.spec.task for run in runs_by_id.values()))
     task_names.sort(key=lambda name: name != "miniworld_nli")
-    task = st.selectbox("Task", task_names, format_func=task_title, key="components.explained")
+    with frame.bar:
+        task = Choice(LAB, "task", "Task", task_names, option_text=task_title).as_list(
+            label_visibility="collapsed", width=280
+        )
     runs = [run for run in runs_by_id.values() if run.spec.task == task]
     styles = _styles_by_run(runs)
-    run_ids = st.multiselect(
-        "Runs",
-        [run.id for run in runs],
-        default=_default_run_ids(runs),
-        format_func=lambda run: styles[run].name,
-        key=f"components.runs.{task}",
-        placeholder="Choose one or more",
+    frame.explain(
+        "A row is a run, a column a fault that a mechanical rule finds in its explanations, a cell "
+        "the share of answers that have it. Behind More stands when a flag is raised."
     )
+    with frame.more():
+        run_ids = several(
+            LAB,
+            "explaining",
+            "Runs",
+            [run.id for run in runs],
+            first=_default_run_ids(runs),
+            format_func=lambda run: styles[run].name,
+            placeholder="Choose one or more",
+        )
+        for flag in FLAGS.values():
+            st.markdown(f"**{flag.title}.** {widgets.escape_markdown(flag.rule)}")
     qualities = {run: load_quality(runs_by_id[run]) for run in run_ids}
     if not qualities:
-        st.info("Choose one run or more.")
+        frame.picture.info("Choose one run or more.")
         return
-    _show_flags(task, qualities, styles)
-    _show_score_parts(qualities, styles)
-    _show_published()
-    _show_examples(qualities, styles)
+    frame.say(*_flags_finding(qualities, styles))
+    with frame.picture:
+        _show_flags(task, qualities, styles)
+    with frame.below:
+        _show_score_parts(qualities, styles)
+        _show_published()
+        _show_examples(qualities, styles)
+
+
+def _flags_finding(
+    qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
+) -> tuple[str, str]:
+    """The fault that is most common, and in which run."""
+    share, name, run = max(
+        (share, name, run)
+        for run, quality in qualities.items()
+        for name, share in quality.shares.items()
+        if name in FLAGS
+    )
+    answers = [len(quality.answers) for quality in qualities.values()]
+    return (
+        f"The most common fault is “{FLAGS[name].title}”: {share:.0%} of the answers of "
+        f"{styles[run].name}.",
+        f"{len(qualities)} runs, {min(answers):,} to {max(answers):,} answers each; rules are "
+        "mechanical and raise false alarms",
+    )
 
 
 def _styles_by_run(runs: Sequence[Run]) -> dict[str, RunStyle]:
@@ -124,7 +161,6 @@ def _show_flags(
     task: str, qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
 ) -> None:
     """Show how often each fault occurs in the explanations of each run."""
-    st.header("Flags", anchor=False)
     shares = {styles[run].name: quality.shares for run, quality in qualities.items()}
     counts = {styles[run].name: len(quality.answers) for run, quality in qualities.items()}
     gold_shares = _gold_shares(task, str(paths.data_folder()))
@@ -138,7 +174,7 @@ def _show_flags(
     )
     st.html(SCROLL_STYLE)
     with st.container(key="components-wide"):
-        chart(
+        picture(
             figures.flag_heatmap(shares, counts),
             key="components.flags",
             name=f"{task}-flags",
@@ -163,9 +199,6 @@ def _show_flags(
             "answers; the "
             "table has the share of each run."
         )
-    with st.expander("When a flag is raised", icon=":material/flag:"):
-        for flag in FLAGS.values():
-            st.markdown(f"**{flag.title}.** {widgets.escape_markdown(flag.rule)}")
 
 
 def _label_wrong_shares(qualities: Mapping[str, ExplanationQuality]) -> dict[str, float]:
@@ -188,7 +221,7 @@ def _show_score_parts(
     qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
 ) -> None:
     """Accuracy, score of right answers, and the normalised score that is their product."""
-    st.header("What a normalised score hides", anchor=False)
+    st.subheader("What a normalised score hides", anchor=False)
     kinds = [
         kind
         for kind in SCORE_RANGES
@@ -199,12 +232,13 @@ def _show_score_parts(
         return
     kind = kinds[0]
     if len(kinds) > 1:
-        kind = pickers.pick_one(
+        kind = Choice(
+            LAB,
+            "score",
             "Explanation score",
             kinds,
-            "components.score",
-            lambda name: find_measure(f"explanation_{name}").title,
-        )
+            option_text=lambda name: find_measure(f"explanation_{name}").title,
+        ).as_buttons()
     table = pd.DataFrame(
         [
             {
@@ -222,7 +256,7 @@ def _show_score_parts(
         "ratio": "Score of right answers (ratio)",
         "normalised": "Normalised score",
     }
-    chart(
+    picture(
         figures.score_parts_chart(table, titles, styles),
         key="components.parts",
         name=f"explanations-{kind}",
@@ -247,7 +281,7 @@ def _show_published() -> None:
         "The same in the paper's result files: high accuracy and no explanation",
         icon=":material/visibility_off:",
     ):
-        chart(
+        picture(
             figures.published_ratios_chart(ratios, NEVER_EXPLAINED),
             key="components.reported",
             name="published-ratios",
@@ -265,23 +299,23 @@ def _show_examples(
     qualities: Mapping[str, ExplanationQuality], styles: Mapping[str, RunStyle]
 ) -> None:
     """Best and worst explanations, or those that raise a flag."""
-    st.header("Examples", anchor=False)
+    st.subheader("Examples", anchor=False)
     left, right = st.columns(2)
-    run = left.selectbox(
-        "Run",
-        list(qualities),
-        format_func=lambda name: styles[name].name,
-        key="components.example.run",
-    )
+    with left:
+        run = Choice(
+            LAB, "of", "Run", list(qualities), option_text=lambda name: styles[name].name
+        ).as_list()
     answers = qualities[run].answers
     raised_flags = [name for name in FLAGS if answers[name].any()]
     options = ["best", "worst", *raised_flags]
-    answer_filter = right.selectbox(
-        "Which",
-        options,
-        format_func=lambda name: _filter_title(name, answers),
-        key=f"components.which.{run}",
-    )
+    with right:
+        answer_filter = Choice(
+            LAB,
+            "which",
+            "Which",
+            options,
+            option_text=lambda name: _filter_title(name, answers),
+        ).as_list()
     rows = _filter_answers(answers, answer_filter)
     st.dataframe(
         rows,

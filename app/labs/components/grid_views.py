@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 import streamlit as st
@@ -10,23 +11,30 @@ import streamlit as st
 from app.figures import compare
 from app.figures import components as figures
 from app.labs.components import picker_component, selection
+from app.labs.components.selection import LAB
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.state.score_estimates import score_estimates
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
-from app.ui import errors, forms, job_panel, pickers, url_state, widgets
-from app.ui.charts import chart
+from app.ui import errors, forms, job_panel, widgets
+from app.ui.charts import picture
+from app.ui.frame import Frame
 from app.ui.population import estimates_caption, pick_population
+from app.ui.subject import Choice, several
 from peftcore import tasks
 from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparison, subsets
+from peftcore.analysis.inference import Population
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS
 from peftcore.runs.spec import Members, RunSpec, Training
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.grid import RunGrid
 from peftcore.sweeps.spec import SweepCell, SweepJob
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 DEFAULT_TASK = "miniworld_nli"  # the task whose grids ship
 GRID_METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
@@ -48,71 +56,71 @@ class ScoredGrid:
         return f"{self.spec.base}-{self.spec.task}-{self.grid.name}"
 
 
-def show() -> None:
+def show(frame: Frame) -> None:
     """Choose base, task and subsets; what is done is drawn, what is missing can be trained."""
-    spec = _pick_spec()
-    kind: str = pickers.pick_one(
-        "Subsets", list(KINDS), "components.kind", KINDS.__getitem__, default="presets"
+    kinds = sorted(KINDS, key=lambda name: name != "presets")
+    with frame.side:
+        kind = Choice(LAB, "kind", "Subsets", kinds, option_text=KINDS.__getitem__).as_buttons()
+        place = st.container()
+    frame.explain(
+        "A row is a subset of the base's weights trained alone, a column a metric: means over "
+        "seeds, their intervals in the table; ↓: lower is better. A normalised score counts wrong "
+        "labels as 0; divided by the accuracy it is the score of right answers, their ratio, which "
+        "no number of right labels can lift."
     )
-    presets = _pick_presets(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
+    with frame.more():
+        spec = _pick_spec(frame.bar)
+        presets = _pick_presets(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
+        population = pick_population("components.population")
     if kind == "layers":
         cell_map = selection.find_cell_map(spec.base)
         selected = picker_component.selected_cells(cell_map)
         if not selected:
-            st.info("Nothing is on in the map of this base; switch on what is to be taken apart.")
+            frame.picture.info(
+                "Nothing is on in the map of this base; switch on what is to be taken apart."
+            )
             return
         settings = cell_map.settings_for(selected)
         spec = component_grid.vary_settings(spec, settings)
-        st.caption(
-            "Takes apart what is on in the map: "
-            f"{widgets.escape_markdown(selection.settings_in_words(settings))}."
-        )
+        with frame.side:
+            st.caption(
+                "Takes apart what is on in the map: "
+                f"{widgets.escape_markdown(selection.settings_in_words(settings))}."
+            )
     grid = component_grid.build_subset_grid(kind, spec, cache.run_store(), presets)
     table = grid.table()
     if table.empty:
-        st.info("None of these runs is there yet; train them below.")
+        frame.picture.info("None of these runs is there yet; train them below.")
     else:
-        _show_charts(_pick_metric(grid, spec, table))
-    _show_runs(grid)
+        with place:
+            scored_grid = _pick_metric(grid, spec, table)
+        _show_charts(frame, scored_grid, population)
+    with frame.below:
+        _show_runs(grid)
 
 
-def _pick_spec() -> RunSpec:
-    """Offer what every subset has in common."""
+def _pick_spec(bar: DeltaGenerator) -> RunSpec:
+    """Offer what every subset has in common: base and task in the bar, the training here."""
     kinds = METHODS[METHOD].kinds
     base_names = [info.name for info in cache.list_bases() if info.kind in kinds]
     mapped_bases = [name for name in base_names if selection.has_shipped_map(name)]
     task_names = [task.name for task in cache.list_tasks() if task.labels and task.available()]
-    left, right = st.columns(2)
-    key = "components.grid.base"
-    base = left.selectbox(
-        "Base model",
-        mapped_bases,
-        key=key,
-        on_change=url_state.sync_with_url("Base model", key, mapped_bases),
-    )
-    key = "components.grid.task"
-    task = right.selectbox(
-        "Task",
-        task_names,
-        format_func=task_title,
-        key=key,
-        on_change=url_state.sync_with_url(
-            "Task", key, task_names, format_option=task_title, first=DEFAULT_TASK
-        ),
-    )
-    with st.expander("Training of every subset", icon=":material/tune:"):
-        first, second, third, fourth = st.columns(4)
-        with first:
-            seeds = forms.field_widget(Members, "seeds", "components")
-        with second:
-            shots = forms.field_widget(Training, "shots", "components")
-        with third:
-            steps = forms.field_widget(Training, "steps", "components")
-        with fourth:
-            default_rate = f"{METHODS[METHOD].learning_rate:g}"
-            learning_rate = forms.field_widget(
-                Training, "learning_rate", "components", default_rate
-            )
+    with bar:
+        base = Choice(LAB, "base", "Base model", mapped_bases).as_list(
+            label_visibility="collapsed", width=180
+        )
+        task = Choice(
+            LAB, "task", "Task", task_names, first=DEFAULT_TASK, option_text=task_title
+        ).as_list(label_visibility="collapsed", width=260)
+    st.markdown("**Training of every subset**")
+    first, second = st.columns(2)
+    with first:
+        seeds = forms.field_widget(Members, "seeds", "components")
+        shots = forms.field_widget(Training, "shots", "components")
+    with second:
+        steps = forms.field_widget(Training, "steps", "components")
+        default_rate = f"{METHODS[METHOD].learning_rate:g}"
+        learning_rate = forms.field_widget(Training, "learning_rate", "components", default_rate)
     training = {"shots": shots, "steps": steps, "learning_rate": learning_rate}
     return component_grid.subset_spec(base, task, {}, {"seeds": seeds}, training)
 
@@ -120,14 +128,14 @@ def _pick_spec() -> RunSpec:
 def _pick_presets(base: str) -> list[str]:
     """Offer the paper's configurations to set side by side."""
     presets = component_map.find_map(base).presets
-    chosen: list[str] = st.multiselect(
+    return several(
+        LAB,
+        "names",
         "Configurations",
         list(presets),
-        default=[name for name in SHIPPED_PRESETS if name in presets],
-        key=f"components.names.{base}",
+        first=[name for name in SHIPPED_PRESETS if name in presets],
         placeholder="Choose two or more",
     )
-    return chosen
 
 
 def _pick_metric(grid: RunGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:
@@ -135,45 +143,61 @@ def _pick_metric(grid: RunGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGri
     metrics = [name for name in GRID_METRICS if name in table]
     main_metric = tasks.find_task(spec.task).main_metric
     metrics = metrics if main_metric in metrics else [main_metric, *metrics]
-    metric: str = st.selectbox(
+    metric = Choice(
+        LAB,
+        "metric",
         "Metric of the charts below",
         metrics,
-        index=metrics.index(main_metric),
-        format_func=lambda name: compare.find_measure(name).title,
-        key=f"components.metric.{spec.task}",
-    )
+        first=main_metric,
+        option_text=lambda name: compare.find_measure(name).title,
+    ).as_list()
     return ScoredGrid(grid, spec, table, metrics, metric)
 
 
-def _show_charts(scored_grid: ScoredGrid) -> None:
+def _show_charts(frame: Frame, scored_grid: ScoredGrid, population: Population) -> None:
     """Show the scores of the subsets and their tests."""
-    population = pick_population("components.population")
     estimates = {cell.name: score_estimates(run, population) for cell, run in scored_grid.grid.done}
     summary = subsets.subset_scores(scored_grid.table, scored_grid.metrics, estimates)
-    chart(
-        figures.subset_heatmap(summary, scored_grid.metrics),
-        key="components.heat",
-        name=f"{scored_grid.file_stem}-grid",
-        alt=figures.subset_heatmap_alt(summary, scored_grid.metrics),
-        table=summary,
-    )
+    frame.say(*_grid_finding(scored_grid))
+    with frame.picture:
+        quiet = picture(
+            figures.subset_heatmap(summary, scored_grid.metrics),
+            key="components.heat",
+            name=f"{scored_grid.file_stem}-grid",
+            alt=figures.subset_heatmap_alt(summary, scored_grid.metrics),
+            table=summary,
+        )
     shown = [
         (metric, found[metric])
         for found in estimates.values()
         for metric in scored_grid.metrics
         if metric in found
     ]
-    st.caption(
-        f"Means over seeds, their intervals in the table. {estimates_caption(population, shown)} "
-        "Numbers trained by one seed stand beside the name. A normalised "
-        "score counts wrong labels as 0; divided by the accuracy it is the score of right answers, "
-        "their ratio, which no number of right labels can lift. ↓: lower is better."
+    quiet.caption(
+        f"{estimates_caption(population, shown)} Numbers trained by one seed stand beside the name."
     )
-    if scored_grid.grid.name == "layers":
-        _show_layer_effects(scored_grid)
-    else:
-        _show_score_by_parameters(scored_grid)
-        _show_differences(scored_grid)
+    with frame.below:
+        if scored_grid.grid.name == "layers":
+            _show_layer_effects(scored_grid)
+        else:
+            _show_score_by_parameters(scored_grid)
+            _show_differences(scored_grid)
+
+
+def _grid_finding(scored_grid: ScoredGrid) -> tuple[str, str]:
+    """Which subset scores highest on average, and that this is no verdict."""
+    measure = compare.find_measure(scored_grid.metric)
+    table = scored_grid.table
+    if scored_grid.metric not in table:
+        return "None of these runs has this metric.", ""
+    means = table.groupby("name", sort=False)[scored_grid.metric].mean()
+    best = means.idxmin() if measure.better == "lower" else means.idxmax()
+    value = f"{means[best]:{compare.value_format(scored_grid.metric)}}"
+    return (
+        f"{measure.title}: on average “{best}” is best with {value}; the pairs below say whether "
+        "that may be chance.",
+        f"{len(means)} subsets, {table['seed'].nunique()} seeds",
+    )
 
 
 def _show_score_by_parameters(scored_grid: ScoredGrid) -> None:
@@ -188,7 +212,7 @@ def _show_score_by_parameters(scored_grid: ScoredGrid) -> None:
         run: RunStyle(name, EXTRA_COLOURS[nth % len(EXTRA_COLOURS)], SYMBOLS[nth % len(SYMBOLS)])
         for nth, (run, name) in enumerate(runs.items())
     }
-    chart(
+    picture(
         compare.score_by_parameters(summary, scored_grid.metric, styles),
         key="components.front",
         name=f"{scored_grid.file_stem}-front",
@@ -204,7 +228,7 @@ def _show_differences(scored_grid: ScoredGrid) -> None:
     differences = subsets.subset_differences(scored_grid.table, scored_grid.metric)
     if differences["difference"].isna().all():
         return
-    chart(
+    picture(
         figures.subset_difference_heatmap(differences, scored_grid.metric),
         key="components.pairs",
         name=f"{scored_grid.file_stem}-pairs",
@@ -233,7 +257,7 @@ def _show_layer_effects(scored_grid: ScoredGrid) -> None:
     if effects.empty:
         return
     mean = float(full_runs[scored_grid.metric].mean())
-    chart(
+    picture(
         figures.layer_effects_chart(effects, scored_grid.metric, mean),
         key="components.layers",
         name=f"{scored_grid.file_stem}-by-layer",

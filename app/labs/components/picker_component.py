@@ -48,6 +48,11 @@ def selected_cells(cell_map: ComponentMap) -> frozenset[str]:
     return selected
 
 
+def was_switched(cell_map: ComponentMap) -> bool:
+    """Return whether anything of this base was switched on or off in this session."""
+    return _session_key(cell_map) in st.session_state
+
+
 def select_cells(cell_map: ComponentMap, cell_names: Iterable[str]) -> None:
     """Switch just these cells on; the map in the browser follows."""
     st.session_state[_session_key(cell_map)] = frozenset(cell_names)

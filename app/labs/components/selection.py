@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import streamlit as st
@@ -12,13 +12,18 @@ import streamlit as st
 from app import nav
 from app.labs.components import picker_component
 from app.state import cache
-from app.ui import url_state, widgets
+from app.ui import subject, widgets
+from app.ui.subject import Choice
 from peftcore.adapters import component_map, parameter_counts
 from peftcore.adapters.component_map import ComponentMap
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+LAB = "components"
 CUSTOM_PRESET = "My own choice"
 
 
@@ -38,20 +43,39 @@ def has_shipped_map(name: str) -> bool:
     return name in component_map.shipped_bases()
 
 
-def pick_base() -> str:
-    """Offer the bases of this machine and the published ones."""
+def pick_base(bar: DeltaGenerator) -> str:
+    """Offer the bases of this machine and the published ones, which can be counted only."""
     local_bases = sorted(
         (info.name for info in cache.list_bases()), key=lambda name: not has_shipped_map(name)
     )
     names = list(dict.fromkeys([*local_bases, *parameter_counts.published_bases()]))
-    name: str = st.selectbox(
-        "Base model",
-        names,
-        key="components.base",
-        help="Bases of this machine, and published ones by their shapes, to be counted only.",
-        on_change=url_state.sync_with_url("Base model", "components.base", names),
-    )
-    return name
+    with bar:
+        return Choice(LAB, "base", "Base model", names).as_list(
+            label_visibility="collapsed", width=220
+        )
+
+
+def restore_cells(cell_map: ComponentMap) -> None:
+    """Switch on what the address names, before anybody has switched anything."""
+    asked = st.query_params.get("cells", "")
+    if not asked or picker_component.was_switched(cell_map):
+        return
+    if asked in cell_map.presets:
+        cells = cell_map.trained_cells(cell_map.presets[asked])
+    else:
+        cells = frozenset(asked.split(",")) & frozenset(cell_map.sizes)
+    picker_component.select_cells(cell_map, cells)
+
+
+def write_cells(cell_map: ComponentMap) -> None:
+    """Let the address say what is on: a configuration of the paper, or the cells one by one."""
+    selected = picker_component.selected_cells(cell_map)
+    names = [
+        name
+        for name, settings in cell_map.presets.items()
+        if cell_map.trained_cells(settings) == selected
+    ]
+    subject.show("cells", names[0] if names else ",".join(sorted(selected)))
 
 
 def pick_preset(cell_map: ComponentMap) -> None:

@@ -10,39 +10,51 @@ from app.labs.components import explanation_views, grid_views, picker_component,
 from app.state import wait_for_imports
 from app.training import specs_from_form
 from app.ui import widgets
+from app.ui.frame import Frame
 from peftcore.adapters.component_map import ComponentMap
 from peftcore.labs.components import grid
 
 
-def show_map() -> None:
+def show_map(frame: Frame) -> None:
     """Switch cells on and off, see what that counts, and hand it on."""
-    left, right = st.columns(2)
-    with left:
-        base = selection.pick_base()
-    if not selection.has_shipped_map(base) and not wait_for_imports.ready_or_wait("components"):
-        return
+    base = selection.pick_base(frame.bar)
+    with frame.picture:
+        if not selection.has_shipped_map(base) and not wait_for_imports.ready_or_wait("components"):
+            return
     cell_map = selection.find_cell_map(base)
-    with right:
+    selection.restore_cells(cell_map)
+    with frame.side:
         selection.pick_preset(cell_map)
-    st.caption(
+        place = st.container()
+    frame.explain(
         "Every square is one kind of weights in one layer; its dot grows with how many numbers it "
         "holds. Press squares, names of rows or numbers of layers; arrow keys move, space switches."
     )
-    picker_component.show_component_map(cell_map)
+    with frame.picture:
+        picker_component.show_component_map(cell_map)
     selected = picker_component.selected_cells(cell_map)
-    _show_counts(cell_map, selected)
-    st.button(
-        "Switch everything off",
-        icon=":material/backspace:",
-        key="components.clear",
-        on_click=picker_component.select_cells,
-        args=(cell_map, ()),
-        disabled=not selected,
+    selection.write_cells(cell_map)
+    count = cell_map.count(selected)
+    frame.say(
+        f"What is on trains {count:,} of the {cell_map.total:,} parameters of {base}: "
+        f"{cell_map.percent(count):.3f} %.",
+        "counted from shapes, not estimated",
     )
-    if not selected:
-        st.info("Nothing is on, so nothing would be trained. Switch on one square or more.")
-        return
-    _show_settings(cell_map)
+    with place:
+        _show_counts(cell_map, selected)
+        st.button(
+            "Switch everything off",
+            icon=":material/backspace:",
+            key="components.clear",
+            on_click=picker_component.select_cells,
+            args=(cell_map, ()),
+            disabled=not selected,
+        )
+        if not selected:
+            st.info("Nothing is on, so nothing would be trained. Switch on one square or more.")
+    if selected:
+        with frame.below:
+            _show_settings(cell_map)
 
 
 def _show_counts(cell_map: ComponentMap, selected: frozenset[str]) -> None:
@@ -90,7 +102,7 @@ def _show_settings(cell_map: ComponentMap) -> None:
             widgets.download(table, key="components.elsewhere", name=f"{cell_map.base}-elsewhere")
 
 
-VIEWS: dict[str, Callable[[], None]] = {
+VIEWS: dict[str, Callable[[Frame], None]] = {
     "Map": show_map,
     "Grid": grid_views.show,
     "Explanations": explanation_views.show,

@@ -23,7 +23,7 @@ def quiet(monkeypatch):
         ("train", "train.task", "train.task", "miniworld_sentiment"),
         ("train", "train.base", "train.base", "tiny-bert"),
         ("components", "components.base", "components.base", "t5-large"),
-        ("components", "components.grid.task", "components.grid.task", "miniworld_nonsense"),
+        ("components", "components.task", "components.grid.task", "miniworld_nonsense"),
         ("landscape", "landscape.run", "landscape.run", LAST),
         ("runs", "runs.run", "run", LAST),
     ],
@@ -31,7 +31,7 @@ def quiet(monkeypatch):
 def test_pages_show_what_their_address_names(name, key, part, value):
     if value == LAST:
         value = next(run.id for run in reversed(RunStore().all()) if run.spec.method == "lora")
-    view = {"components.view": "Grid"} if "grid" in key else {}
+    view = {"components.view": "Grid"} if "grid" in part else {}
     app = open_page(name, **view, **{part: value})
     assert not app.warning
     assert app.selectbox(key=key).value == value
