@@ -216,6 +216,22 @@ def choose_option(group: str, name: str) -> StepFactory:
     return made
 
 
+def choose_in_list(label: str, name: str) -> StepFactory:
+    """Return a step that chooses one option of a list."""
+
+    def made(page: Any) -> Callable[[], None]:
+        """Return the choice on this page."""
+
+        def choose() -> None:
+            """Open the list and click the option."""
+            page.get_by_label(label, exact=True).first.click()
+            page.get_by_role("option", name=name, exact=True).first.click()
+
+        return choose
+
+    return made
+
+
 def _slider_key(name: str) -> StepFactory:
     """Return a step that presses an arrow key on the first slider."""
 
@@ -257,22 +273,32 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "attention",
         "another layer",
         CHART,
-        (number_step("Layer", "Up"), number_step("Layer", "Down")),
+        (choose_in_list("Layer", "Encoder 2"), choose_in_list("Layer", "Encoder 1")),
     ),
     (
         "attention",
         "another head",
         CHART,
-        (number_step("Head", "Up"), number_step("Head", "Down")),
+        (choose_in_list("Head", "Head 2"), choose_in_list("Head", "Head 1")),
     ),
-    ("attention", "a click on a head", CHART, (_chart_click(0.4, 0.6), _chart_click(0.9, 0.2))),
+    (
+        "attention",
+        "after alone, and all three",
+        CHART,
+        (choose_option("Show", "After"), choose_option("Show", "Side by side")),
+    ),
     (
         "limits",
         "another layer",
         CHART,
-        (choose_option("Layer", "2"), choose_option("Layer", "1")),
+        (choose_in_list("Layer", "Decoder 2"), choose_in_list("Layer", "Decoder 1")),
     ),
-    ("limits", "another head", CHART, (choose_option("Head", "2"), choose_option("Head", "1"))),
+    (
+        "limits",
+        "another head",
+        CHART,
+        (choose_in_list("Head", "Head 2"), choose_in_list("Head", "Head 1")),
+    ),
     (
         "landscape",
         "in relief, and from above",
@@ -281,21 +307,21 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
     ),
     ("landscape", "a click on a point", CHART, (_chart_click(0.5, 0.6), _chart_click(0.45, 0.8))),
     (
-        "landscape?landscape.view=Cuts",
+        "landscape?view=Cuts",
         "other lines",
         CHART,
-        (choose_option("Lines", "Vertex to vertex"), choose_option("Lines", "All")),
+        (choose_in_list("Lines", "Vertex to vertex"), choose_in_list("Lines", "All")),
     ),
     ("scaling", "another step", SLIDER, (_slider_key("ArrowLeft"), _slider_key("ArrowRight"))),
     (
         "atoms",
         "another number on the map",
         CHART,
-        (choose_option("Shown", "Length"), choose_option("Shown", "Importance")),
+        (choose_in_list("Shown", "Length of the atom"), choose_in_list("Shown", "Importance")),
     ),
     ("atoms", "a click on an atom", CHART, (_chart_click(0.2, 0.3), _chart_click(0.6, 0.7))),
     (
-        "atoms?atoms.view=Pruning",
+        "atoms?view=Pruning",
         "another count of atoms",
         SLIDER,
         (_slider_key("ArrowLeft"), _slider_key("ArrowRight")),

@@ -28,10 +28,16 @@ def press(here, name):
 
 def test_a_click_on_a_small_picture_opens_that_head_and_modes_switch(visit):
     here = opened(visit, height=1600)  # what is below the window cannot be clicked
-    box = here.page.locator(".js-plotly-plot .nsewdrag").first.bounding_box()
+    overview = here.page.locator(".st-key-attention-overview .nsewdrag").first
+    overview.evaluate("box => box.scrollIntoView({block: 'center'})")
+    box = overview.bounding_box()
     # Six heads and four layers, each of unit size from -0.14 on; the middle is at 0.43.
     across, down = (1.43 + 0.14) / 6.14, (2.43 + 0.14) / 4.14
     here.page.mouse.click(box["x"] + across * box["width"], box["y"] + down * box["height"])
+    expect(here.page.get_by_text("Layer 3, head 2").first).to_be_visible()
+    # The small map beside the picture: layers across, heads down.
+    small = here.page.locator(".st-key-attention-map .nsewdrag").first.bounding_box()
+    here.page.mouse.click(small["x"] + 0.6 * small["width"], small["y"] + 0.25 * small["height"])
     expect(here.page.get_by_text("Layer 3, head 2").first).to_be_visible()
     for mode in ("Before", "Change", "Side by side"):
         press(here, mode)
@@ -44,11 +50,13 @@ def test_a_click_on_a_small_picture_opens_that_head_and_modes_switch(visit):
 
 def test_hostile_words_are_shown_as_typed_and_run_nowhere(visit):
     here = opened(visit)
+    here.page.locator(".st-key-attention-text-menu button").first.click()
     press(here, "My own text")
     box = here.page.get_by_label("Text", exact=True)
     box.fill(HOSTILE)
     box.press("Control+Enter")
     here.settle()
+    here.page.keyboard.press("Escape")
     images = here.page.locator("img[src=x]")
     for view in ("Patterns", "One query, step by step", "Lines"):
         press(here, view)

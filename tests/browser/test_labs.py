@@ -1,0 +1,102 @@
+"""Every lab on the frame: picture above the fold, nothing cut, and links that bring views back."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+VIEWS = {
+    "attention": ("Patterns", "One query, step by step", "Over a data set", "Lines"),
+    "limits": ("Pattern", "Share", "Bias", "All layers"),
+    "landscape": ("Loss surface", "Cuts", "Between two", "Flatness", "Validation", "Vertices"),
+    "scaling": (
+        *("Scales", "Gap to words", "Learning rate", "Ablations"),
+        *("Lengths", "Shots", "Stability", "Transfer"),
+    ),
+    "atoms": ("Map", "Sparsity", "Text", "Pruning", "One atom", "Two runs", "Density"),
+    "components": ("Map", "Grid", "Explanations"),
+}
+UNUSUAL = {  # what the link that is walked from says, so that a default would be noticed
+    "attention": "seed=1&example=3&layer=decoder-2&head=4",
+    "limits": "seed=1&example=3&layer=decoder-2&head=4&length=3",
+    "landscape": "seed=1",
+    "scaling": "seed=1",
+    "atoms": "seed=1",
+    "components": "cells=LayerNorm",
+}
+ASKED_FOR = {("attention", "Over a data set"), ("atoms", "One atom")}  # open on a button
+DRAWN = (".js-plotly-plot", "iframe[srcdoc]", "[class*=st-key-components-map]")
+PICTURE = f".st-key-frame-picture :is({', '.join(DRAWN)})"
+SHARE = """box => {
+  const r = box.getBoundingClientRect();
+  return Math.max(0, Math.min(innerHeight, r.bottom) - Math.max(0, r.top)) / r.height;
+}"""
+OVERFLOW = """() => {
+  const main = document.querySelector('[data-testid="stMain"]');
+  return main.scrollWidth - main.clientWidth;
+}"""
+CHOSEN = """() => [...document.querySelectorAll(
+    '.st-key-frame-bar input, .st-key-frame-side input')]
+  .map(input => `${input.ariaLabel}: ${input.value}`)"""
+
+
+def settled(here, has_picture):
+    if has_picture:
+        here.page.locator(PICTURE).first.wait_for(timeout=120_000)
+    here.settle()
+
+
+def state(here):
+    """What a reader sees chosen, and the finding."""
+    return here.page.locator("h2").all_inner_texts(), here.page.evaluate(CHOSEN)
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("lab", VIEWS)
+def test_every_view_has_its_picture_above_the_fold_and_its_link_brings_it_back(visit, lab):
+    walked, opened = visit(height=720), visit(height=720)
+    walked.open(f"{lab}?{UNUSUAL[lab]}")
+    for view in VIEWS[lab]:
+        has_picture = (lab, view) not in ASKED_FOR
+        walked.page.get_by_role("radio", name=view, exact=True).click()
+        settled(walked, has_picture)
+        walked.page.wait_for_url(lambda url, view=view: "view=" in url)
+        opened.open(walked.page.url.removeprefix(f"{walked.address}/"))
+        settled(opened, has_picture)
+        assert state(opened) == state(walked), view
+        if has_picture:
+            share = opened.page.locator(PICTURE).first.evaluate(SHARE)
+            assert share >= 0.7, (view, share)
+        for width in (820, 390):
+            opened.page.set_viewport_size({"width": width, "height": 900})
+            opened.page.wait_for_timeout(200)
+            assert opened.page.evaluate(OVERFLOW) <= 0, (view, width)
+        opened.page.set_viewport_size({"width": 1280, "height": 720})
+    walked.sound()
+    opened.sound()
+
+
+def test_the_subject_goes_along_by_the_side_bar_and_back_is_one_step(visit):
+    here = visit(height=720)
+    here.open("attention?seed=2&example=5&layer=decoder-3")
+    settled(here, True)
+    attention = here.page.url
+    here.page.get_by_role("link", name="Limits").click()
+    settled(here, True)
+    expect(here.page.get_by_label("Seed", exact=True)).to_have_value("Seed 2")
+    expect(here.page.get_by_label("Layer", exact=True)).to_have_value("Decoder 3")
+    assert "example=5" in here.page.url
+    here.page.go_back()
+    here.page.wait_for_url(attention)
+    settled(here, True)
+    expect(here.page.get_by_label("Layer", exact=True)).to_have_value("Decoder 3")
+    here.page.get_by_role("radio", name="Lines", exact=True).click()
+    here.page.wait_for_url("**view=Lines**")
+    settled(here, True)
+    here.page.go_back()
+    here.page.wait_for_url("**view=Patterns**")
+    settled(here, True)
+    here.page.reload()
+    settled(here, True)
+    expect(here.page.get_by_label("Seed", exact=True)).to_have_value("Seed 2")
+    here.sound()
