@@ -11,16 +11,19 @@ from app.figures.verdicts import SIGNS
 from app.theme import NEUTRAL, plotly_text, with_opacity
 from peftcore.analysis import judgement
 from peftcore.experiments.ladder import RUNGS
-from peftcore.experiments.ladder_results import BASELINES, METRIC, LadderResult, LadderScore
+from peftcore.experiments.ladder_results import METRIC, LadderResult, LadderScore
 
 SCORE_COLOUR = "#2166AC"
 CELL_HEIGHT = 46
-LEGEND = "▲ ahead of the untouched base, ▼ behind, = equal within the margin, ? cannot tell"
+LEGEND = (
+    "Against the best of zero-shot, 4 in context and guessing: ▲ ahead, ▼ behind, = equal within "
+    "the margin, ? cannot tell"
+)
 NOT_RUN = "not run"
 
 
 def ladder_matrix(found: LadderResult) -> go.Figure:
-    """Draw mean accuracy by method and rung, with the verdict against the zero-shot base."""
+    """Draw mean accuracy by method and rung, with the verdict against the best baseline."""
     arms = found.arms
     shade: list[list[float | None]] = []
     words, hover = [], []
@@ -47,7 +50,7 @@ def ladder_matrix(found: LadderResult) -> go.Figure:
         y=[y for y in range(len(arms)) for _ in RUNGS],
         mode="text",
         text=words,
-        textfont={"size": 11},
+        textfont={"size": 10},
         hoverinfo="skip",
     )
     ticks = list(range(len(arms)))
@@ -71,13 +74,16 @@ def _cell_text(score: LadderScore | None) -> str:
     """Return the mean with the verdict's sign above its interval, in lines a phone has room for."""
     if score is None or score.estimate is None or score.estimate.mean is None:
         return "–"
-    sign = SIGNS.get(score.verdict(BASELINES[0]), "")
-    return f"{sign} {_share(score.estimate.mean)}".strip() + f"<br>{_interval(score)}"
+    sign = SIGNS.get(score.verdict(), "")
+    mean = f"{sign} {_share(score.estimate.mean)}".strip()
+    interval = _interval(score)
+    return f"{mean}<br>{interval}" if interval else mean
 
 
 def _interval(score: LadderScore) -> str:
+    """Return the limits, empty where there are none or both are the mean."""
     found = score.estimate
-    if found is None or found.low is None or found.high is None:
+    if found is None or found.low is None or found.high is None or found.low == found.high:
         return ""
     return f"{_share(found.low)}–{_share(found.high)}"
 

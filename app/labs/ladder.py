@@ -10,7 +10,7 @@ from app.state import cache
 from app.ui import charts, population, widgets
 from peftcore import tasks
 from peftcore.experiments import ladder
-from peftcore.experiments.ladder_results import LadderResult, judge_ladder
+from peftcore.experiments.ladder_results import LadderResult, judge_ladder, listed
 
 
 def show_ladder() -> None:
@@ -37,7 +37,10 @@ def show_ladder() -> None:
     st.dataframe(_rung_table(), hide_index=True, alt="The rungs with an example of each")
     missing = [s.cell for s in found.scores if s.estimate is None]
     if missing:
-        words = ", ".join(f"{cell.arm.label} on {cell.rung.letter}" for cell in missing)
+        letters: dict[str, list[str]] = {}
+        for cell in missing:
+            letters.setdefault(cell.arm.label, []).append(cell.rung.letter)
+        words = "; ".join(f"{arm} on {listed(rungs)}" for arm, rungs in letters.items())
         st.caption(widgets.escape_markdown(f"Not run: {words}."))
 
 

@@ -52,7 +52,17 @@ def show_ladder(
 
 
 def _lines(found: LadderResult) -> Iterator[str]:
-    heads = ["rung", "method", "mean", "low", "high", "seeds", "against zero-shot", "tries"]
+    heads = [
+        "rung",
+        "method",
+        "mean",
+        "low",
+        "high",
+        "seeds",
+        "against zero-shot",
+        "against guessing",
+        "tries",
+    ]
     rows = [tuple(row) for row in found.table()[heads].itertuples(index=False)]
     yield f"{found.in_words()}."
     yield from printing.format_table(heads, rows)

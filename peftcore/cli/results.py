@@ -96,7 +96,8 @@ def compare(
         judged = found.judgement
         yield f"Intervals are about {judged.population}; the margin is {judged.margin:g} points."
         tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
-        yield f"Learning rates tried for each method, in runs that are kept: {tried}."
+        if tried:  # methods that train nothing have none
+            yield f"Learning rates tried for each method, in runs that are kept: {tried}."
         yield from found.caveats
         for run, ends in found.at_an_end.items():
             if ends.in_words():

@@ -52,11 +52,13 @@ class Rung:
     """One rung: its letter, its task, and what is new there.
 
     instructions: what a person may write, in words of the base; the best on dev is taken.
+    options: answers that there are to guess among.
     """
 
     letter: str
     task: str
     title: str
+    options: int
     instructions: tuple[str, ...]
 
     @property
@@ -70,6 +72,7 @@ RUNGS = (
         "a",
         "ladder_format",
         "Known words, another format",
+        3,
         (
             "say right , wrong or not told .",
             "is it right or wrong ?",
@@ -80,6 +83,7 @@ RUNGS = (
         "b",
         "ladder_meanings",
         "Known words, other meanings",
+        3,
         (
             "say wrong for right , say not told for wrong , say right for not told .",
             "right is wrong , wrong is not told , not told is right .",
@@ -90,6 +94,7 @@ RUNGS = (
         "c",
         "miniworld_nli",
         "Words it cannot spell",
+        3,
         (
             "say entailment for right , say contradiction for wrong , say neutral for not told .",
             "entailment means right , contradiction means wrong , neutral means not told .",
@@ -100,6 +105,7 @@ RUNGS = (
         "d",
         "ladder_composition",
         "Two known skills at once",
+        2,
         (
             "which one is right ?",
             "say one or two .",
@@ -110,6 +116,7 @@ RUNGS = (
         "e",
         "ladder_counting",
         "A new rule: counting",
+        4,
         (
             "how many are animals ?",
             "say one , two , three or four .",
@@ -120,6 +127,7 @@ RUNGS = (
         "f",
         "ladder_mention",
         "A new pattern: the second last",
+        5,
         (
             "say the second last one .",
             "which word stands before the last ?",

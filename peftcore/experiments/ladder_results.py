@@ -1,15 +1,17 @@
 """What the ladder of novelty shows: an estimate for every cell, and verdicts against the base.
 
-Each method is judged on each rung against what the base does without training: its zero-shot
-answers, and its answers with examples in context.  Holm's correction counts all of these pairs.
+Each method is judged on each rung against what needs no training: the base's zero-shot answers, its
+answers with examples in context, and a guess among the answers that there are.  Holm's correction
+counts all of these pairs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from peftcore.analysis import judgement, run_tables, verdicts
@@ -20,26 +22,34 @@ from peftcore.experiments.ladder import ARMS, IN_CONTEXT, RUNGS, ZERO_SHOT, Ladd
 from peftcore.metrics.scores import metric_range
 
 METRIC = "accuracy"
-BASELINES = (ZERO_SHOT.label, IN_CONTEXT.label)
+GUESSING = "Guessing"
+BASELINES = (ZERO_SHOT.label, IN_CONTEXT.label, GUESSING)
 
 
 @dataclass(frozen=True)
 class LadderScore:
     """One cell: its estimate, and the verdict against each baseline; None where it was not run.
 
-    at_end: seeds whose best step is the last, which might have gone on; at_start: seeds for which
-    the start was best.
+    best: the baseline with the highest mean on the rung.  at_end: seeds whose best step is the
+    last, which might have gone on; at_start: seeds for which the start was best.
     """
 
     cell: LadderCell
     estimate: Estimate | None = None
     against: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    best: str = ""
     at_start: int = 0
     at_end: int = 0
 
-    def verdict(self, baseline: str) -> str:
-        """Return the verdict against a baseline, empty where there is none."""
-        return str(self.against[baseline]["verdict"]) if baseline in self.against else ""
+    def verdict(self, baseline: str = "") -> str:
+        """Return the verdict against a baseline, else against the best; empty without one."""
+        found = self.against.get(baseline or self.best)
+        return str(found["verdict"]) if found else ""
+
+    @property
+    def is_ahead(self) -> bool:
+        """Return whether it is ahead of every baseline of its rung."""
+        return bool(self.against) and {self.verdict(base) for base in self.against} == {"ahead"}
 
 
 @dataclass(frozen=True)
@@ -61,22 +71,22 @@ class LadderResult:
         found = (s for s in self.scores if (s.cell.arm.label, s.cell.rung.letter) == (arm, rung))
         return next(found, None)
 
-    def rungs_ahead(self, arm: str, baseline: str = ZERO_SHOT.label) -> list[str]:
-        """Return the letters of the rungs on which an arm is ahead of a baseline."""
+    def rungs_ahead(self, arm: str) -> list[str]:
+        """Return the letters of the rungs on which an arm is ahead of every baseline."""
         scores = (self.find(arm, rung.letter) for rung in RUNGS)
-        return [s.cell.rung.letter for s in scores if s and s.verdict(baseline) == "ahead"]
+        return [s.cell.rung.letter for s in scores if s and s.is_ahead]
 
     def table(self) -> pd.DataFrame:
         """Return one row per cell, those without a run included."""
         return pd.DataFrame([_table_row(score) for score in self.scores])
 
     def in_words(self) -> str:
-        """Say on which rungs each trained method is ahead of the untouched base."""
+        """Say on which rungs each trained method is ahead of the untouched base and of a guess."""
         trained = [arm.label for arm in ARMS if arm.trains and arm.label in self.arms]
         if not trained:
             return "No method has been trained on the ladder yet"
-        parts = [f"{arm} on {_listed(self.rungs_ahead(arm))}" for arm in trained]
-        return f"Ahead of the untouched base: {'; '.join(parts)}"
+        parts = [f"{arm} on {listed(self.rungs_ahead(arm))}" for arm in trained]
+        return f"Ahead of the untouched base and of guessing: {'; '.join(parts)}"
 
 
 def judge_ladder(
@@ -90,6 +100,11 @@ def judge_ladder(
         for cell in cells
         if cell.run and (table := run_tables.table_of_run(cell.run, METRIC)) is not None
     }
+    for rung in RUNGS:
+        own = [table for (letter, _), table in tables.items() if letter == rung.letter]
+        if own:
+            tables[rung.letter, GUESSING] = _guesses(own[0], 1 / rung.options)
+    best = _best_baselines(tables)
     against = _verdicts(tables, population, margin)
     scores = []
     for cell in cells:
@@ -98,8 +113,27 @@ def judge_ladder(
             scores.append(LadderScore(cell))
             continue
         found = estimate(tables[key], population, metric_range(METRIC))
-        scores.append(LadderScore(cell, found, against.get(key, {}), *_best_steps(cell)))
+        rung = cell.rung.letter
+        verdict_rows = against.get(key, {})
+        scores.append(LadderScore(cell, found, verdict_rows, best[rung], *_best_steps(cell)))
     return LadderResult(tuple(scores), population, margin)
+
+
+def _guesses(table: SeedItemTable, share: float) -> SeedItemTable:
+    """Return the table of a guess that is right in this share of every item's answers."""
+    return replace(table, statistics=np.full_like(table.statistics, share))
+
+
+def _best_baselines(tables: Mapping[tuple[str, str], SeedItemTable]) -> dict[str, str]:
+    """Return rung → the baseline with the highest mean on it."""
+    means = {key: float(table.seed_values().mean()) for key, table in tables.items()}
+    return {
+        letter: max(
+            (base for base in BASELINES if (letter, base) in means),
+            key=lambda base: means[letter, base],
+        )
+        for letter in {letter for letter, _ in means}
+    }
 
 
 def _verdicts(
@@ -109,7 +143,9 @@ def _verdicts(
     frames = []
     for rung in RUNGS:
         own = {arm: table for (letter, arm), table in tables.items() if letter == rung.letter}
-        pairs = [(base, arm) for base in BASELINES if base in own for arm in own if arm != base]
+        pairs = [
+            (base, arm) for base in BASELINES if base in own for arm in own if arm not in BASELINES
+        ]
         if pairs:
             frame = verdicts.pair_verdicts(
                 own,
@@ -164,7 +200,7 @@ def _table_row(score: LadderScore) -> dict[str, Any]:
     }
 
 
-def _listed(letters: Sequence[str]) -> str:
+def listed(letters: Sequence[str]) -> str:
     """Return letters as a phrase: "a, b and f", or "none"."""
     if len(letters) < 2:
         return letters[0] if letters else "none"

@@ -20,7 +20,7 @@ from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Estimate, SeedItemTable
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.experiments.demo_runs import HEADLINE_TASK
-from peftcore.experiments.ladder import RUNGS, ZERO_SHOT, ladder_cells
+from peftcore.experiments.ladder import RUNGS, ladder_cells
 from peftcore.experiments.ladder_results import LadderScore, judge_ladder
 from peftcore.experiments.studies import ExperimentRow
 from peftcore.metrics.scores import METRICS, metric_range
@@ -176,7 +176,7 @@ def sweep_block() -> str:
 def ladder_block() -> str:
     """Write the ladder of novelty: a row for each method, a column for each rung, and what it says.
 
-    A sign stands for the verdict against the untouched base.
+    A sign stands for the verdict against the best of zero-shot, in context and guessing.
     """
     store = RunStore(paths.ASSETS / "study_runs")
     found = judge_ladder(ladder_cells(store))
@@ -192,7 +192,10 @@ def ladder_block() -> str:
         if done
         else "no run yet"
     )
-    signs = "▲ ahead of the untouched base, ▼ behind, = equal, ? cannot tell, – not run"
+    signs = (
+        "Against the best of zero-shot, 4 in context and guessing: ▲ ahead, ▼ behind, = equal, "
+        "? cannot tell; – not run"
+    )
     return f"{table}\n\n{found.in_words()} ({numbers}). {signs}."
 
 
@@ -200,7 +203,7 @@ def _ladder_cell(score: LadderScore | None) -> str:
     """Return the mean of a cell with the sign of its verdict."""
     if score is None or score.estimate is None or score.estimate.mean is None:
         return "–"
-    sign = LADDER_SIGNS.get(score.verdict(ZERO_SHOT.label), "")
+    sign = LADDER_SIGNS.get(score.verdict(), "")
     return f"{score.estimate.mean:.3f} {sign}".strip()
 
 

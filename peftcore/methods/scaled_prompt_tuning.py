@@ -3,7 +3,8 @@
 Source: arXiv:2309.06759; no code was published, so the equations are a reconstruction from its
 abstract.  With every scale at one this is prompt tuning, and the scales fold into the prompt: what
 they change is the optimisation, not what can be expressed.  The settings hold the ablations: which
-of the two is trained, what shares a scale, and scales behind a layer norm.
+of the two is trained, what shares a scale, a shift beside each scale (an affine map of the tokens),
+and scales behind a layer norm.
 """
 
 from __future__ import annotations
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 @register
 class ScaledPromptTuning(Adapter):
-    """Soft tokens (s, v, p, d) and scales (s, v, p, 1), (s, v, 1, 1) or (s, v, 1, d)."""
+    """Soft tokens (s, v, p, d) and scales (s, v, p, 1), (s, v, 1, 1) or (s, v, 1, d).
+
+    Shifts have the shape of the scales.
+    """
 
     name, title = "spt", "Scaled prompt tuning"
     summary = "Prompt tuning in which each soft token has a learned scale of its own."
@@ -56,6 +60,11 @@ class ScaledPromptTuning(Adapter):
             description="A scale for each soft token, one for all, or one for each feature",
             json_schema_extra={"advanced": True},
         )
+        shift: bool = Field(
+            False,
+            description="Learn a shift beside each scale, from zero: an affine map of the tokens",
+            json_schema_extra={"advanced": True},
+        )
         normalised: bool = Field(
             False,
             description="Scale behind a layer norm: tokens give directions, scales the lengths",
@@ -63,32 +72,38 @@ class ScaledPromptTuning(Adapter):
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Create soft tokens (s, v, p, d) and scales of one, e.g. (s, v, p, 1)."""
+        """Create soft tokens (s, v, p, d), scales of one, e.g. (s, v, p, 1), and shifts of zero."""
         length, width = self.config.length, self.base.embeddings.shape[1]
         shape = {"token": (length, 1), "one": (1, 1), "feature": (1, width)}[self.config.share]
+        shifts = {"shift": initializer.constant(*shape, value=0.0)} if self.config.shift else {}
         return {
             "tokens": initial_prompt(self, self.config, initializer),
             "scale": initializer.constant(*shape, value=1.0),
+            **shifts,
         }
 
     def learning_rate_factors(self) -> Mapping[str, float]:
-        """Return the factors of tokens and scales on the learning rate."""
-        return {"tokens": embedding_scale(self), "scale": self.config.scale_rate}
+        """Return the factors of tokens, scales and shifts on the learning rate."""
+        rate = self.config.scale_rate
+        return {"tokens": embedding_scale(self), "scale": rate, "shift": rate}
 
     def untrained_names(self) -> frozenset[str]:
-        """Return the tensor that this ablation leaves at its initial value."""
-        kept = {"both": (), "scale": ("tokens",), "prompt": ("scale",)}
+        """Return the tensors that this ablation leaves at their initial values."""
+        kept = {"both": (), "scale": ("tokens",), "prompt": ("scale", "shift")}
         return frozenset(kept[self.config.train])
 
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Return the scaled soft tokens (s, v, p, d), normalised before if so set."""
+        """Return the scaled and shifted soft tokens (s, v, p, d), normalised before if so set."""
         tokens = tensors["tokens"]
         if self.config.normalised:
             # To the spread of the base's embeddings, so that a scale of one means a usual token.
             centred = tokens - tokens.mean(-1, keepdim=True)
             spread = (centred.square().mean(-1, keepdim=True) + 1e-12).sqrt()
             tokens = centred / spread * embedding_scale(self)
-        return {"tokens": tokens * tensors["scale"]}
+        tokens = tokens * tensors["scale"]
+        if self.config.shift:  # in units of the base's embeddings, like the scale
+            tokens = tokens + tensors["shift"] * embedding_scale(self)
+        return {"tokens": tokens}
 
     def soft_tokens(self, mix: MemberMixture, n: int) -> Tensor:
         """Return each row's scaled soft tokens (n, p, d)."""

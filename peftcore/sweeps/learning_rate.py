@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
@@ -52,7 +53,8 @@ def learning_rates_around(default: float, factors: Sequence[float] = RATE_FACTOR
 def search_specs(
     spec: RunSpec, learning_rates: Sequence[float] | None = None, steps: int = SEARCH_STEPS
 ) -> list[RunSpec]:
-    """Build one short run of a spec for each rate."""
+    """Build one short run of a spec for each rate; BadInput where nothing is trained."""
+    _refuse_without_rate(spec)
     rates = learning_rates or [r for r in learning_rates_around(_rate(spec)) if r <= 10]
     evaluate_every = min(spec.training.evaluate_every, max(1, steps // 4))
     short_spec = vary(
@@ -64,6 +66,12 @@ def search_specs(
         },
     )
     return RunGrid.around(short_spec, axis("training.learning_rate", rates)).specs
+
+
+def _refuse_without_rate(spec: RunSpec) -> None:
+    """Raise BadInput for a method that trains nothing."""
+    if not METHODS[spec.method].trains():
+        raise BadInput(f"{METHODS[spec.method].title} trains nothing: it has no learning rate")
 
 
 def _rate(spec: RunSpec) -> float:
@@ -78,6 +86,7 @@ def guided_search(
     The first is the default; diverged seeds count more than any loss.  `train` brings one run to
     its end.  The same spec is always searched in the same way.
     """
+    _refuse_without_rate(spec)
     try:
         import optuna
     except ImportError:

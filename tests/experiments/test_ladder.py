@@ -79,7 +79,11 @@ def test_verdicts_are_against_the_untouched_base_and_missing_cells_say_so(traine
     zero, lora = found.find("Zero-shot", "b"), found.find("LoRA", "b")
     # make_run lets LoRA be right in nine of ten, another in half, or by chance.
     assert lora.estimate.mean > 0.85 > 0.75 > zero.estimate.mean
-    assert lora.verdict("Zero-shot") == "ahead"
+    assert lora.verdict("Zero-shot") == lora.verdict("Guessing") == "ahead"
+    assert lora.best == "Zero-shot"
+    assert lora.is_ahead
+    assert set(lora.against) == {"Zero-shot", "Guessing"}  # 4 in context was not run
+    assert lora.against["Guessing"]["difference"] == pytest.approx(lora.estimate.mean - 1 / 3)
     assert zero.against == {}
     assert found.rungs_ahead("LoRA") == ["b"]
     assert "LoRA on b" in found.in_words()
@@ -99,7 +103,9 @@ def test_all_pairs_of_all_rungs_are_corrected_together(nothing_shipped):
     assert p(together) >= p(alone)
     raw = [together.find("LoRA", rung.letter).against["Zero-shot"]["p"] for rung in two]
     corrected = [together.find("LoRA", rung.letter).against["Zero-shot"]["holm"] for rung in two]
-    assert min(corrected) == pytest.approx(min(1, 2 * min(raw)))
+    pairs = sum(len(score.against) for score in together.scores)
+    assert pairs == 4  # zero-shot and guessing, on two rungs
+    assert min(corrected) <= min(1, pairs * min(raw))
 
 
 def test_unknown_rungs_and_arms_are_refused():
@@ -111,7 +117,7 @@ def test_unknown_rungs_and_arms_are_refused():
 
 def test_the_command_prints_the_finding_and_every_cell(trained):
     value = json.loads(call("experiment", "ladder", "--done", "--rungs", "b", "--json").stdout)
-    assert value["finding"].startswith("Ahead of the untouched base: ")
+    assert value["finding"].startswith("Ahead of the untouched base and of guessing: ")
     assert {cell["rung"] for cell in value["cells"]} == {"b"}
     assert "not run" in {cell["reason"] for cell in value["cells"]}
     assert "LoRA" in call("experiment", "ladder", "--done", "--rungs", "b").stdout

@@ -17,6 +17,7 @@ from typing import Any, Generic, TypedDict, TypeVar, Unpack
 import torch
 
 from peftcore import tasks
+from peftcore.adapters.base import METHODS
 from peftcore.data.task import Episode, Task
 from peftcore.errors import BadInput
 from peftcore.jobs.background import AdapterRef, BackgroundJob, JobStatus
@@ -182,6 +183,9 @@ def run_job(
 def adapter_digest(run: Run, step: int | None) -> str:
     """Return twelve digits of the hash of an adapter's file; BadInput if there is none."""
     path = run.folder / "adapter.safetensors" if step is None else run.intermediate_file(step)
+    if not METHODS[run.spec.method].trains():
+        title = METHODS[run.spec.method].title
+        raise BadInput(f"run {run.id} has no adapter: {title} trains nothing")
     if not path.is_file():
         raise BadInput(
             f"run {run.id} has no adapter yet: it is {run.status().state}"

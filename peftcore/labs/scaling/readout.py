@@ -158,6 +158,8 @@ def _soft_prompt(adapted: AdaptedModel, run: Run) -> SoftPrompt:
     unscaled = dict(tensors)
     if "scale" in tensors:
         unscaled["scale"] = tensors["scale"].detach() * 0 + 1  # so the product is the token alone
+    if "shift" in tensors:
+        unscaled["shift"] = tensors["shift"].detach() * 0
     return SoftPrompt(
         tuple(run.spec.population.seed_numbers()),
         _effective_tokens(adapter, unscaled),

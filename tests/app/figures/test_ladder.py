@@ -13,7 +13,7 @@ def score(arm, rung, mean, verdict):
     found = Estimate(mean, max(0.0, mean - 0.02), mean + 0.02, 0.01, 9.0, 4, 200, "this task")
     row = {"first": "Zero-shot", "second": arm, "verdict": verdict, "difference": mean}
     against = {"Zero-shot": row | {"low": 0.0, "high": 1.0}} if verdict else {}
-    return LadderScore(LadderCell(rung, find_arm(arm), (), None), found, against)
+    return LadderScore(LadderCell(rung, find_arm(arm), (), None), found, against, "Zero-shot")
 
 
 @pytest.fixture
