@@ -16,14 +16,14 @@ from peftcore.experiments.ladder_results import METRIC, LadderResult, LadderScor
 SCORE_COLOUR = "#2166AC"
 CELL_HEIGHT = 46
 LEGEND = (
-    "Against the best of zero-shot, 4 in context and guessing: ▲ ahead, ▼ behind, = equal within "
-    "the margin, ? cannot tell"
+    "▲ ahead of zero-shot, of 4 in context and of guessing; ▼ behind the best of them, = equal to "
+    "it within the margin, ? cannot tell"
 )
 NOT_RUN = "not run"
 
 
 def ladder_matrix(found: LadderResult) -> go.Figure:
-    """Draw mean accuracy by method and rung, with the verdict against the best baseline."""
+    """Draw mean accuracy by method and rung, with the verdict against the baselines."""
     arms = found.arms
     shade: list[list[float | None]] = []
     words, hover = [], []
@@ -74,7 +74,7 @@ def _cell_text(score: LadderScore | None) -> str:
     """Return the mean with the verdict's sign above its interval, in lines a phone has room for."""
     if score is None or score.estimate is None or score.estimate.mean is None:
         return "–"
-    sign = SIGNS.get(score.verdict(), "")
+    sign = SIGNS.get(score.summary, "")
     mean = f"{sign} {_share(score.estimate.mean)}".strip()
     interval = _interval(score)
     return f"{mean}<br>{interval}" if interval else mean

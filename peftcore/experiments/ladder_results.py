@@ -41,15 +41,19 @@ class LadderScore:
     at_start: int = 0
     at_end: int = 0
 
-    def verdict(self, baseline: str = "") -> str:
-        """Return the verdict against a baseline, else against the best; empty without one."""
-        found = self.against.get(baseline or self.best)
-        return str(found["verdict"]) if found else ""
+    def verdict(self, baseline: str) -> str:
+        """Return the verdict against a baseline, empty where there is none."""
+        return str(self.against[baseline]["verdict"]) if baseline in self.against else ""
 
     @property
-    def is_ahead(self) -> bool:
-        """Return whether it is ahead of every baseline of its rung."""
-        return bool(self.against) and {self.verdict(base) for base in self.against} == {"ahead"}
+    def summary(self) -> str:
+        """Return "ahead" of every baseline, else the verdict against the best; empty without any.
+
+        Ahead of the best and not of another, as where that one's seeds differ much, is no verdict.
+        """
+        verdict = self.verdict(self.best)
+        all_ahead = all(self.verdict(base) == "ahead" for base in self.against)
+        return verdict if verdict != "ahead" or all_ahead else "cannot tell"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class LadderResult:
     def rungs_ahead(self, arm: str) -> list[str]:
         """Return the letters of the rungs on which an arm is ahead of every baseline."""
         scores = (self.find(arm, rung.letter) for rung in RUNGS)
-        return [s.cell.rung.letter for s in scores if s and s.is_ahead]
+        return [s.cell.rung.letter for s in scores if s and s.summary == "ahead"]
 
     def table(self) -> pd.DataFrame:
         """Return one row per cell, those without a run included."""
@@ -113,9 +117,8 @@ def judge_ladder(
             scores.append(LadderScore(cell))
             continue
         found = estimate(tables[key], population, metric_range(METRIC))
-        rung = cell.rung.letter
-        verdict_rows = against.get(key, {})
-        scores.append(LadderScore(cell, found, verdict_rows, best[rung], *_best_steps(cell)))
+        rows, name = against.get(key, {}), best[cell.rung.letter]
+        scores.append(LadderScore(cell, found, rows, name, *_best_steps(cell)))
     return LadderResult(tuple(scores), population, margin)
 
 

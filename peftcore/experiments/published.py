@@ -176,7 +176,7 @@ def sweep_block() -> str:
 def ladder_block() -> str:
     """Write the ladder of novelty: a row for each method, a column for each rung, and what it says.
 
-    A sign stands for the verdict against the best of zero-shot, in context and guessing.
+    A sign stands for the verdict against zero-shot, in context and guessing.
     """
     store = RunStore(paths.ASSETS / "study_runs")
     found = judge_ladder(ladder_cells(store))
@@ -193,8 +193,8 @@ def ladder_block() -> str:
         else "no run yet"
     )
     signs = (
-        "Against the best of zero-shot, 4 in context and guessing: ▲ ahead, ▼ behind, = equal, "
-        "? cannot tell; – not run"
+        "▲ ahead of zero-shot, of 4 in context and of guessing; ▼ behind the best of them, "
+        "= equal to it, ? cannot tell, – not run"
     )
     return f"{table}\n\n{found.in_words()} ({numbers}). {signs}."
 
@@ -203,7 +203,7 @@ def _ladder_cell(score: LadderScore | None) -> str:
     """Return the mean of a cell with the sign of its verdict."""
     if score is None or score.estimate is None or score.estimate.mean is None:
         return "–"
-    sign = LADDER_SIGNS.get(score.verdict(), "")
+    sign = LADDER_SIGNS.get(score.summary, "")
     return f"{score.estimate.mean:.3f} {sign}".strip()
 
 

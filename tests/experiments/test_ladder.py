@@ -81,7 +81,7 @@ def test_verdicts_are_against_the_untouched_base_and_missing_cells_say_so(traine
     assert lora.estimate.mean > 0.85 > 0.75 > zero.estimate.mean
     assert lora.verdict("Zero-shot") == lora.verdict("Guessing") == "ahead"
     assert lora.best == "Zero-shot"
-    assert lora.is_ahead
+    assert lora.summary == "ahead"
     assert set(lora.against) == {"Zero-shot", "Guessing"}  # 4 in context was not run
     assert lora.against["Guessing"]["difference"] == pytest.approx(lora.estimate.mean - 1 / 3)
     assert zero.against == {}
@@ -91,6 +91,19 @@ def test_verdicts_are_against_the_untouched_base_and_missing_cells_say_so(traine
     assert len(table) == len(ARMS) * len(RUNGS)
     assert table.loc[("LoRA", "a"), "reason"] == "not run"
     assert table.loc[("LoRA", "b"), "tries"] == 3
+
+
+def test_a_cell_is_ahead_only_of_every_baseline():
+    verdicts = lambda **each: {name: {"verdict": verdict} for name, verdict in each.items()}
+    summary = lambda **each: (
+        ladder_results.LadderScore(
+            ladder.LadderCell(RUNG, LORA, (), None), None, verdicts(**each), "best"
+        ).summary
+    )
+    assert summary(best="ahead", other="ahead") == "ahead"
+    assert summary(best="ahead", other="cannot tell") == "cannot tell"
+    assert summary(best="behind", other="ahead") == "behind"
+    assert summary() == ""
 
 
 def test_all_pairs_of_all_rungs_are_corrected_together(nothing_shipped):
