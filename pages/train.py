@@ -90,19 +90,20 @@ for tab, name in zip(
             f"{methods_by_name[name].default_learning_rate(base.kind, base.parameter_count):g}"
         )
         rate_column, start_column, _ = st.columns(3)
-        with rate_column:
-            learning_rates[name] = forms.field_widget(
-                Training, "learning_rate", f"train.{name}", default_rate
-            )
-        if offered := specs_from_form.startable_runs(base.name, name, existing_runs):
-            titles = {"": "nothing: a start of its own"} | offered
-            start_runs[name] = start_column.selectbox(
-                "Start from the adapter of",
-                list(titles),
-                format_func=titles.__getitem__,
-                key=f"train.{name}.from",
-                help="Transfer: goes on from what another run learnt, on this task",
-            )
+        if methods_by_name[name].trains():
+            with rate_column:
+                learning_rates[name] = forms.field_widget(
+                    Training, "learning_rate", f"train.{name}", default_rate
+                )
+            if offered := specs_from_form.startable_runs(base.name, name, existing_runs):
+                titles = {"": "nothing: a start of its own"} | offered
+                start_runs[name] = start_column.selectbox(
+                    "Start from the adapter of",
+                    list(titles),
+                    format_func=titles.__getitem__,
+                    key=f"train.{name}.from",
+                    help="Transfer: goes on from what another run learnt, on this task",
+                )
         settings[name] = forms.settings_form(methods_by_name[name].Config, f"train.{name}")
 valid_settings = {name: values for name, values in settings.items() if values}
 if not (training and population and evaluation and len(valid_settings) == len(settings)):
@@ -167,7 +168,8 @@ power_note.show_power(task, specs[0], existing_runs)
 
 
 refused = any(isinstance(cost, BadInput) for cost in known_costs())
-search_specs = [each for spec in specs for each in learning_rate.search_specs(spec)]
+tuned = [spec for spec in specs if methods_by_name[spec.method].trains()]
+search_specs = [each for spec in tuned for each in learning_rate.search_specs(spec)]
 with st.container(horizontal=True):
     if st.button(
         f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
@@ -180,7 +182,7 @@ with st.container(horizontal=True):
     if st.button(
         f"Sweep learning rates ({len(search_specs)} short runs)",
         icon=":material/speed:",
-        disabled=refused,
+        disabled=refused or not search_specs,
         key="train.sweep",
         help="Short runs at five learning rates around each method's own",
     ):

@@ -13,6 +13,7 @@ import streamlit as st
 
 from app.state import cache
 from peftcore import paths
+from peftcore.adapters.base import METHODS
 from peftcore.analysis import draws, flips, fronts, judgement, run_tables, slices
 from peftcore.analysis.flips import Flips
 from peftcore.analysis.forgetting import forgetting_table
@@ -101,9 +102,10 @@ def drawn_means(runs: list[Run], metric: str, population: Population) -> dict[st
 def tries_in_words(runs: list[Run], names: dict[str, str]) -> str:
     """Say how many learning rates each run's method was tried at; empty where a rate is unknown."""
     kept = [run for run in cache.run_store().all() if run.spec.training.learning_rate is not None]
-    if any(run.spec.training.learning_rate is None for run in runs):
+    tuned = [run for run in runs if METHODS[run.spec.method].trains()]
+    if not tuned or any(run.spec.training.learning_rate is None for run in tuned):
         return ""
-    return tuning_budget.describe_tries([tuning_budget.find_budget(r, kept) for r in runs], names)
+    return tuning_budget.describe_tries([tuning_budget.find_budget(r, kept) for r in tuned], names)
 
 
 def training_overlap(task: Task | None, shots: int) -> tuple[float, int] | None:

@@ -116,6 +116,8 @@ def costs_table(
 def learning_rate_text(spec: RunSpec) -> str:
     """Return the learning rate as text; a spec may leave it to the method."""
     learning_rate = spec.training.learning_rate
+    if not METHODS[spec.method].trains():
+        return "nothing to train"
     return "the method's own" if learning_rate is None else f"{learning_rate:g}"
 
 

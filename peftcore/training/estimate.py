@@ -15,12 +15,13 @@ from functools import cached_property
 import torch
 
 from peftcore import tasks
+from peftcore.adapters.base import METHODS
 from peftcore.data.task import Episode, Example
 from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 from peftcore.system import thread_pool
-from peftcore.training import batch_budget, evaluation, forgetting, planning
+from peftcore.training import batch_budget, evaluation, forgetting, planning, reading
 from peftcore.training.planning import CostEstimate
 from peftcore.training.trainer import Trainer, step_examples
 
@@ -61,7 +62,9 @@ def estimate_cost(
         "training": trial.training_seconds(trainer),
         "validation": evaluations * trial.validation_seconds(trainer),
         "answering": answering,
-        "forgetting": forgetting.estimate_seconds(spec, trainer.adapted, clock),
+        "forgetting": forgetting.estimate_seconds(spec, trainer.adapted, clock)
+        if trainer.steps
+        else 0.0,
         "saving": evaluations * 4 * state_bytes / WRITTEN_BYTES_PER_SECOND,
     }
     seconds = sum(parts.values())
@@ -80,6 +83,8 @@ def estimate_cost(
 
 def count_evaluations(spec: RunSpec) -> int:
     """Return how often dev is evaluated: before the first step, on the way, and after the last."""
+    if not METHODS[spec.method].trains():
+        return 1
     return 1 + -(-spec.training.steps // spec.training.evaluate_every)
 
 
@@ -165,8 +170,13 @@ class _Trial:
             }
         )
         _, dev_rows = self._size(2 * t.batch)
-        episodes = [Episode(self.episode.train, self.episode.dev[:dev_rows])] * self.seeds
         adapted = planning.build_adapted(self.base, spec)
+        answered = evaluation.examples_to_answer(self.task, self.spec.evaluation)
+        self.reader = reading.build_reader(
+            adapted.adapter, [self.episode], self.batcher, lambda seed: answered
+        )
+        self.episode = self.reader.episode(0, self.episode)
+        episodes = [Episode(self.episode.train, self.episode.dev[:dev_rows])] * self.seeds
         per_pass = batch_budget.seeds_per_pass(self.spec, self.base, self.batcher, episodes)
         return Trainer(adapted, episodes, self.batcher, spec, per_pass, self.passes)
 
@@ -185,6 +195,8 @@ class _Trial:
     def training_seconds(self, trainer: Trainer) -> float:
         """Take trial steps, and return the time of all steps of the run."""
         t, seed = self.spec.training, self.spec.population.first_seed
+        if not trainer.steps:  # nothing to train
+            return 0.0
         trainer.train_step()  # pays for warming up
         trainer.step = 0  # the same examples again: a state that is kept of each is there now
         again = self._seconds(trainer.train_step)
@@ -223,7 +235,7 @@ class _Trial:
         seven methods had such a row before training, and one of them after six steps.
         """
         options, seeds = self.spec.evaluation, self.spec.population.seeds
-        rows = evaluation.examples_to_answer(self.task, options)
+        rows = self.reader.read(0, evaluation.examples_to_answer(self.task, options))
         budget = batch_budget.token_budget(self.base) // options.beams
         groups = [
             [rows[i] for i in group]

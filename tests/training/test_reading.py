@@ -12,9 +12,9 @@ from peftcore.errors import BadInput
 from peftcore.models.base_model import load
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import RunStore
-from peftcore.training import planning, reading
+from peftcore.training import estimate, planning, reading
 from peftcore.training.checkpoint import load_adapter
-from peftcore.training.predict import answer_texts
+from peftcore.training.predict import answer_base, answer_texts
 from peftcore.training.run_training import execute_run
 
 LETTERS = [Example(str(n), "ab" * 10, "c") for n in range(20)]  # 24 positions with their marks
@@ -76,6 +76,22 @@ def test_a_run_without_anything_to_train_ends_with_answers_and_scores(own, metho
     assert answer_texts(run, adapted, [first.source], seed_index=1) == [first.text]
 
 
+def test_the_estimate_has_no_training_and_reads_what_is_shown(own):
+    base = load("mine")
+    spec = lambda examples: planning.build_spec(
+        "mine", "miniworld_sentiment", "in_context", {"examples": examples}, {"seeds": 2}, SMALL,
+        {"limit": 6, "max_new_tokens": 5},
+    )  # fmt: skip
+    found = estimate.estimate_cost(spec(4), base)
+    assert found.parts["training"] == found.parts["forgetting"] == found.trainable == 0
+    assert found.seconds > 0
+    trial = estimate._Trial(spec(4), base, lambda: 0.0)
+    trial.build_trainer()
+    alone = estimate._Trial(spec(0), base, lambda: 0.0)
+    alone.build_trainer()
+    assert len(trial.episode.dev[0].source) > 3 * len(alone.episode.dev[0].source)
+
+
 def metrics_of(task):
     """The metrics of a task, as any answers give them."""
     rows = task.load("test")[:2]
@@ -90,7 +106,5 @@ def test_zero_shot_answers_are_those_of_the_untouched_base(own):
     )  # fmt: skip
     run = RunStore().create(spec)
     execute_run(run)
-    from peftcore.training.predict import answer_base
-
     answers = run.answers()
     assert answers.text.to_list() == answer_base(load("mine"), answers.source.to_list(), 5)
