@@ -17,7 +17,15 @@ from peftcore.runs.store import RunStore
 from peftcore.training.checkpoint import load_adapter
 
 FOLDERS = (
-    *("demo_runs", "real_runs", "study_runs", "sweep_runs", "component_runs", "pictures/runs"),
+    *(
+        "demo_runs",
+        "real_runs",
+        "study_runs",
+        "ladder_runs",
+        "sweep_runs",
+        "component_runs",
+        "pictures/runs",
+    ),
 )
 SPECS = [path for folder in FOLDERS for path in sorted((paths.ASSETS / folder).glob("*/spec.json"))]
 FIGURES = sorted((paths.ASSETS / "pictures" / "figures").glob("*.json"))

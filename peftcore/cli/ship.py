@@ -18,7 +18,7 @@ from peftcore.cli.sweeps import SweepFile
 from peftcore.cli.toys import ToyOptions, print_results, train_experiment
 from peftcore.cli.training import train_here, train_or_load
 from peftcore.errors import unknown_name
-from peftcore.experiments import layers_picture, papers, readme_blocks
+from peftcore.experiments import ladder, layers_picture, papers, readme_blocks
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
 from peftcore.experiments.paper_table import PAPERS_FILE
 from peftcore.experiments.real_measures import measure_inside
@@ -59,6 +59,12 @@ def ship_study_runs(
 ) -> None:
     """Train the runs around them that the Scaling and Landscape pages compare."""
     _train_runs(out or paths.ASSETS / "study_runs", study_specs(RunStore()), device, as_json)
+
+
+@ship.command("ladder")
+def ship_ladder_runs(out: Out = None, as_json: printing.AsJson = False) -> None:
+    """Copy the finished runs of `experiment ladder`, without their adapters, and their tries."""
+    _print_runs(ladder.ship_ladder(out or ladder.SHIPPED_FOLDER), as_json)
 
 
 @ship.command("readme-tables")

@@ -5,13 +5,13 @@ it cannot spell, two skills at once, a new rule, a new pattern of attention.  On
 method is trained at the best of the same number of learning rates, chosen by dev loss in short
 runs, beside what the base does without training: zero-shot, with a written instruction, and with
 examples in context.  `python -m peftcore experiment ladder` trains what is missing; the runs that
-ship lie in `assets/study_runs`, and a cell without a run is shown as not run.
+ship lie in `assets/ladder_runs`, and a cell without a run is shown as not run.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -44,7 +44,8 @@ SEARCH_TRAINING: Mapping[str, Any] = {
     "patience": 0,
 }
 ANSWERS, SEARCH_ANSWERS = 200, 8
-TRIES_FILE = paths.ASSETS / "ladder_tries.csv"
+SHIPPED_FOLDER = paths.ASSETS / "ladder_runs"
+TRIES_FILE = SHIPPED_FOLDER / "tries.csv"
 
 
 @dataclass(frozen=True)
@@ -329,15 +330,12 @@ def _read_try(row: dict[str, Any]) -> Try:
     return Try(**{**row, "dev_loss": loss, "stopped": int(row["stopped"])})
 
 
-def ship_ladder(out: Path, file: Path | None = None) -> list[Run]:
+def ship_ladder(out: Path) -> list[Run]:
     """Copy the finished cells, without adapters, and write the tries they were chosen by."""
     cells = [cell for cell in ladder_cells() if cell.run]
-    with (file or TRIES_FILE).open("w", newline="", encoding="utf-8") as rows:
+    out.mkdir(parents=True, exist_ok=True)
+    with (out / TRIES_FILE.name).open("w", newline="", encoding="utf-8") as rows:
         writer = csv.DictWriter(rows, [field.name for field in fields(Try)])
         writer.writeheader()
         writer.writerows(asdict(each) for cell in cells for each in cell.tries)
-    return [ship(run, out) for run in _runs(cells)]
-
-
-def _runs(cells: Sequence[LadderCell]) -> Iterator[Run]:
-    return (cell.run for cell in cells if cell.run)
+    return [ship(cell.run, out) for cell in cells if cell.run]

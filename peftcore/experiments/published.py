@@ -178,7 +178,7 @@ def ladder_block() -> str:
 
     A sign stands for the verdict against zero-shot, in context and guessing.
     """
-    store = RunStore(paths.ASSETS / "study_runs")
+    store = RunStore(paths.ASSETS / "ladder_runs")
     found = judge_ladder(ladder_cells(store))
     lines = [["method", *(rung.name for rung in RUNGS)], ["---"] * (1 + len(RUNGS))]
     for arm in found.arms:

@@ -228,6 +228,7 @@ class RunStore:
         self.folder = (folder or paths.workspace_folder() / "runs").resolve()
         self.demo_folder = (demo_folder or paths.ASSETS / "demo_runs").resolve()
         self.study_folder = self.demo_folder.with_name("study_runs")
+        self.ladder_folder = self.demo_folder.with_name("ladder_runs")
         self.real_folder = self.demo_folder.with_name("real_runs")
         self._rows: dict[Path, tuple[Any, list[dict[str, Any]]]] = {}
 
@@ -269,6 +270,7 @@ class RunStore:
             (self.demo_folder, include_demos),
             (self.real_folder, include_demos),
             (self.study_folder, include_studies),
+            (self.ladder_folder, include_studies),
         )
         runs_by_id: dict[str, Run] = {}
         for folder in (self.folder, *(folder for folder, wanted in shipped if wanted)):
@@ -341,13 +343,18 @@ class RunStore:
             rows += [row | {"state": status.state} for row in self._rows[run.folder][1]]
         return pd.DataFrame(rows, columns=None if rows else TABLE_COLUMNS)
 
+    @property
+    def _shipped_folders(self) -> tuple[Path, ...]:
+        """Folders of the runs that ship."""
+        return self.demo_folder, self.real_folder, self.study_folder, self.ladder_folder
+
     def _find(self, run_id: str, include_demos: bool) -> Run | None:
         """Return the run of this id, or None."""
         if not RUN_ID.fullmatch(run_id):  # before it becomes part of a path
             return None
         for folder in (
             self.folder,
-            *((self.demo_folder, self.real_folder, self.study_folder) if include_demos else ()),
+            *(self._shipped_folders if include_demos else ()),
         ):
             run = _load_run(self._path(folder, run_id), folder != self.folder)
             if run:

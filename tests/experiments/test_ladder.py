@@ -65,10 +65,15 @@ def test_a_cell_whose_tries_are_missing_has_no_spec(nothing_shipped):
 
 def test_tries_ship_as_a_file_and_stand_in_for_the_runs(trained, tmp_path):
     cells, _ = trained
-    shipped = ladder.ship_ladder(tmp_path / "study_runs")
+    shipped = ladder.ship_ladder(tmp_path / "ladder_runs")
     assert sorted(run.id for run in shipped) == sorted(cell.run.id for cell in cells)
     assert not any((run.folder / "adapter.safetensors").exists() for run in shipped)
-    found = ladder.find_cell(RUNG, LORA, RunStore(tmp_path / "other"), ladder.read_tries())
+    found = ladder.find_cell(
+        RUNG,
+        LORA,
+        RunStore(tmp_path / "other"),
+        ladder.read_tries(tmp_path / "ladder_runs" / "tries.csv"),
+    )
     assert found.tries == cells[1].tries
     assert found.spec.id == cells[1].run.id
 

@@ -13,7 +13,7 @@ from peftcore.runs.store import RunStore
 
 SHIPPED = [
     run
-    for folder in ("demo_runs", "sweep_runs", "component_runs", "study_runs")
+    for folder in ("demo_runs", "sweep_runs", "component_runs", "study_runs", "ladder_runs")
     for run in RunStore(paths.ASSETS / folder).all(include_demos=False)
 ]
 

@@ -15,7 +15,15 @@ from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES, ship
 from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
 
 SHELVES = (
-    *("demo_runs", "real_runs", "study_runs", "component_runs", "sweep_runs", "pictures/runs"),
+    *(
+        "demo_runs",
+        "real_runs",
+        "study_runs",
+        "ladder_runs",
+        "component_runs",
+        "sweep_runs",
+        "pictures/runs",
+    ),
 )
 
 
@@ -30,7 +38,9 @@ def contents(folder):
 @pytest.mark.parametrize("name", SHELVES)
 def test_a_shipped_run_ships_again_byte_by_byte(name, tmp_path):
     folder_here = paths.ASSETS / name
-    runs = RunStore(tmp_path / "none", folder_here).all(include_studies=name == "study_runs")
+    runs = RunStore(tmp_path / "none", folder_here).all(
+        include_studies=name in ("study_runs", "ladder_runs")
+    )
     assert runs
     for run in runs:
         before = contents(run.folder)
