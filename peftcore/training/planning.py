@@ -73,7 +73,7 @@ def build_spec(
             )
     training_settings = _make_settings(Training, training)
     if not method_class.trains():  # nothing of it decides anything but the draw of examples
-        kept = {"shots", "dev", "precision", "label_words"}
+        kept = {"shots", "dev", "precision", "label_words"}  # what is read and drawn, and how
         names = [name for name in Training.model_fields if name not in kept]
         training_settings = _with_defaults(training_settings, *names)
     elif training_settings.learning_rate is None:
