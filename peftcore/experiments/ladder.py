@@ -163,7 +163,7 @@ ARMS = (
     Arm("Prompt tuning", "prompt_tuning", {"length": 20}),
     Arm("Prefix tuning", "prefix_tuning", {"length": 20}),
     Arm("LoRA", "lora", {}),
-    Arm("LoRA, both stacks", "lora", {"stacks": ["encoder", "decoder"]}),
+    Arm("LoRA in both stacks", "lora", {"stacks": ["encoder", "decoder"]}),
     Arm("Scaled prompt tuning", "spt", {"length": 20}),
     Arm("(IA)³", "ia3", {}),
     Arm("Sparse atoms", "atoms", {}),

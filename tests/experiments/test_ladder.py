@@ -37,6 +37,7 @@ def test_there_are_six_rungs_and_every_trained_method_gets_as_many_tries():
     assert tries == {len(ladder.RATE_FACTORS)}
     assert {len(ladder.tried_values(rung, INSTRUCTION)) for rung in RUNGS} == tries
     assert ladder.tried_values(RUNG, ZERO_SHOT) == []
+    assert not any("," in arm.label for arm in ARMS)  # which the command takes as two
 
 
 def test_a_cell_is_trained_at_the_value_that_did_best_on_dev(trained):
