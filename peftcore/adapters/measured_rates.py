@@ -99,6 +99,7 @@ class RateSearch:
 CLAIMS_BASE, CLAIMS_TASK = "tiny-t5", "miniworld_claims"
 CLAIMS_SEARCHES: tuple[RateSearch, ...] = (
     RateSearch("prompt_tuning", 1, {0.3: (1.0, 0.021), 1: (0.9792, 0.0406), 3: (0.9375, 0.0397)}),
+    RateSearch("spt", 1, {0.3: (1.0, 0.0237), 1: (0.9792, 0.0315), 3: (0.9375, 0.0423)}),
     RateSearch("lora", 1, {0.0015: (1.0, 0.0212), 0.005: (1.0, 0.0208), 0.015: (1.0, 1.0569)}),
 )
 

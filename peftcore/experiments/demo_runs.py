@@ -26,10 +26,7 @@ HEADLINE_RUNS: tuple[
 ] = (  # method, corners of the simplex, settings: prompts as long as in their papers
     ("prompt_tuning", 1, {"length": 50}),
     ("spt", 1, {"length": 50}),
-    ("prefix_tuning", 1, {}),
-    ("prefix_tuning", 3, {}),
     ("lora", 1, {}),
-    ("atoms", 1, {}),
 )
 DEMO_RUNS = (  # task, method, corners of the simplex; every default of the first version
     ("miniworld_nli", "prompt_tuning", 1),
@@ -90,7 +87,6 @@ def headline_specs() -> list[RunSpec]:
             size.section("evaluation"),
         )
         for method, vertices, settings in HEADLINE_RUNS
-        if (method, vertices) in rates
     ]
 
 
