@@ -36,7 +36,7 @@ st.set_page_config(
     page_title="Adapter Lab",
     page_icon=str(paths.ASSETS / "icon.svg"),
     layout="wide",
-    initial_sidebar_state=200,  # pixels: what is looked at needs the rest
+    initial_sidebar_state=216,  # pixels: what is looked at needs the rest
 )
 st.logo(str(paths.ASSETS / "logo.svg"), size="large", icon_image=str(paths.ASSETS / "icon.svg"))
 st.html(STYLE)

@@ -46,6 +46,10 @@ async function save(chart, name, format) {
   const whole = document.createElementNS(SVG, "svg");
   for (const [key, value] of Object.entries({ xmlns: SVG, width, height }))
     whole.setAttribute(key, value);
+  const backdrop = document.createElementNS(SVG, "rect"); // the page's, which layers only style
+  const fill = getComputedStyle(layers[0]).backbackdropColor;
+  for (const [key, value] of Object.entries({ width, height, fill })) backdrop.setAttribute(key, value);
+  whole.append(backdrop);
   for (const layer of layers) {
     const copy = layer.cloneNode(true);
     copy.querySelectorAll(".hoverlayer").forEach((each) => each.remove());

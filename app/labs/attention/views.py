@@ -14,6 +14,7 @@ from app.figures import attention as figures
 from app.figures import attention_summary as summary_figures
 from app.figures.scales import colour_limit
 from app.labs.attention import bertviz_view, findings, selection
+from app.labs.attention.primer import show_primer
 from app.labs.attention.selected_head import SelectedHead
 from app.labs.attention.selection import LAB, AttentionComparison
 from app.state import cache
@@ -124,6 +125,8 @@ def show_patterns(frame: Frame, selected: SelectedHead) -> None:
         show = _pick_shown_side(selected)
         small_map = st.container()
     frame.explain(_how_to_read(selected))
+    with frame.side:
+        show_primer(LAB)
     with frame.more():
         measure = _pick_measure(selected)
         filters = _pick_filters(selected)

@@ -10,6 +10,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import limits as figures
+from app.labs.attention.primer import show_primer
 from app.labs.limits import cache, findings
 from app.ui import widgets
 from app.ui.charts import picture
@@ -185,9 +186,10 @@ def show_pattern(frame: Frame, subject: LimitsSubject) -> None:
     """Attention among the content, before, after, renormalised; the other run below it."""
     has_prefix = bool(subject.comparison.length)
     frame.explain(PREFIX_READING if has_prefix else DIFFERENCE_READING)
-    if has_prefix:
-        with frame.side:
+    with frame.side:
+        if has_prefix:
             st.markdown(FORMULA)
+        show_primer(LAB)
     with frame.picture:
         title = "With the prefix" if has_prefix else "With the adapter"
         _show_heatmaps(subject, subject.comparison, title, "limits.pattern").caption(
