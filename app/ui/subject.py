@@ -32,7 +32,7 @@ SHARED = (
 VIEW = "view"
 OLD_NAMES = {
     "statistic": "measure",
-    "grid.base": "base",
+    "grid.base": "grid-base",
     "grid.task": "task",
 }  # parts of addresses that were renamed
 CHOSEN = "subject.chosen"  # in the session: texts by name; those of one lab as "lab.name"

@@ -106,7 +106,7 @@ def _pick_spec(bar: DeltaGenerator) -> RunSpec:
     mapped_bases = [name for name in base_names if selection.has_shipped_map(name)]
     task_names = [task.name for task in cache.list_tasks() if task.labels and task.available()]
     with bar:
-        base = Choice(LAB, "base", "Base model", mapped_bases).as_list(
+        base = Choice(LAB, "grid-base", "Base model", mapped_bases).as_list(
             label_visibility="collapsed", width=180
         )
         task = Choice(
