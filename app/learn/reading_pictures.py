@@ -255,7 +255,7 @@ def _drawings(options: Options, value: str) -> Shown:
     ImageGrid(
         found.world,
         {name: drawing.pictures for name, drawing in drawn.items()},
-        {name: f"{drawing.alignment or 0:.0%} as asked" for name, drawing in drawn.items()},
+        {name: f"{drawing.alignment or 0:.0%} match the prompt" for name, drawing in drawn.items()},
         {name: drawing.descriptions for name, drawing in drawn.items()},
         columns=2,
     ).show("learn.drawings", "story-drawings")

@@ -32,7 +32,7 @@ REPORTED = paths.ASSETS / "reported.csv"
 THEORY, SPARSEFIT, SCALED = "arXiv:2310.19698", "arXiv:2305.13235", "arXiv:2309.06759"
 SUBSPACE, ATOMS = "arXiv:2310.15793", "arXiv:2507.10855"
 PLAUSIBILITY = "human plausibility, 0 to 100"
-NO_FIGURE = "higher; no figure at hand"
+NO_FIGURE = "higher; we have no figure"
 
 
 def paper_rows() -> list[PaperRow]:

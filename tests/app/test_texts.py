@@ -36,6 +36,17 @@ def test_no_text_of_a_page_has_a_private_word():
     assert not found
 
 
+def test_no_story_and_no_claim_on_home_has_a_private_word():
+    paths = [*(ROOT / "assets" / "stories").glob("*.yaml"), ROOT / "assets" / "papers.json"]
+    found = [
+        f"{path.name}: {match[0]!r}"
+        for path in sorted(paths)
+        if (match := PRIVATE.search(path.read_text("utf-8")))
+    ]
+    assert len(paths) > 6
+    assert not found
+
+
 def test_the_words_are_found_in_texts_and_not_in_keys(tmp_path):
     (tmp_path / "page.py").write_text('"""It was said."""\nst.x("Worn by it", key="a.worn")\n')
     assert [text for _, text in texts(tmp_path / "page.py")] == ["Worn by it"]

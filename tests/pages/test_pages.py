@@ -134,6 +134,14 @@ for entry in nav.page_entries():
     assert app.title, entry.name
     heavy = [name for name in ("torch", "transformers", "datasets") if name in sys.modules]
     assert not heavy, (entry.name, heavy)
+from app.learn.pictures import OPTIONS_BY_PICTURE
+from peftcore.stories.story import list_stories
+for story in list_stories(OPTIONS_BY_PICTURE):
+    app.switch_page(nav.find_page("learn").script_path)
+    app.query_params["story"] = story.name
+    app.run()
+    assert story.story.steps[0].title in [title.value.replace("\\\\", "") for title in app.title]
+    assert "torch" not in sys.modules, story.name
 """
     environment = os.environ | {"PEFTCORE_WARM": "0", "PEFTCORE_HOME": str(tmp_path)}
     done = subprocess.run(
