@@ -4,128 +4,38 @@ import streamlit as st
 
 from app.state import cache
 from app.training import (
-    label_words,
+    available_data,
     power_note,
-    run_size,
     specs_from_form,
     submit,
     sweep_panel,
+    train_address,
+    train_form,
 )
 from app.training.specs_from_form import TrainForm
-from app.ui import errors, forms, pickers, url_state, widgets
+from app.training.train_form import method_title
+from app.ui import errors, widgets
+from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
-from peftcore.runs.spec import Evaluation, Members, Training
-from peftcore.settings import Settings
+from peftcore.runs.spec import RunSpec
 from peftcore.sweeps import learning_rate
 from peftcore.training.planning import CostEstimate
 
-DEFAULT_METHODS = ("prompt_tuning", "spt", "lora", "linear_probe")  # ticked to begin with
-
 st.title("Train", anchor=False)
-methods_by_name = {method.name: method for method in cache.list_methods()}
-left, right = st.columns(2)
-with left:
-    task = pickers.pick_task("train.task")
-    st.caption(widgets.escape_markdown(task.source_note))
-with right:
-    base = pickers.pick_base("train.base")
-    st.caption(widgets.describe_base(base))
-words = label_words.pick_words(task, base)
-
-
-def method_name(name: str) -> str:
-    return methods_by_name[name].title
-
-
-suited = [name for name, method in methods_by_name.items() if base.kind in method.kinds]
-chosen = st.pills(
-    "Methods, trained side by side",
-    suited,
-    selection_mode="multi",
-    format_func=method_name,
-    key="train.methods",
-    on_change=url_state.sync_several_with_url(
-        "Method", "train.methods", suited, format_option=method_name, first=DEFAULT_METHODS
-    ),
-)
-size = run_size.pick_size(base)
-form_key = run_size.form_key(base, size)
-first, second, third = st.columns(3)
-with first:
-    shots = forms.field_widget(Training, "shots", form_key, value=size.values["shots"])
-with second:
-    seeds = forms.field_widget(Members, "seeds", form_key, value=size.values["seeds"])
-with third:
-    steps = forms.field_widget(Training, "steps", form_key, value=size.values["steps"])
-with st.expander("Training, population and evaluation", icon=":material/tune:"):
-    skipped_fields = {"shots", "steps", "learning_rate", "standardise", "label_words"}
-    training = forms.settings_form(
-        Training,
-        f"{form_key}.training",
-        values=size.section("training") | {"shots": shots, "steps": steps, "label_words": words},
-        skip=skipped_fields,
-    )
-    population = forms.settings_form(
-        Members, f"{form_key}.population", values={"seeds": seeds}, skip={"seeds"}
-    )
-    evaluation = forms.settings_form(
-        Evaluation, f"{form_key}.evaluation", values=size.section("evaluation")
-    )
-if "linear_probe" in suited and "linear_probe" not in chosen:
-    st.caption("Tick linear probe too: it is the baseline an adapter on an encoder has to beat.")
-if not chosen:
+beginning = train_address.begin()
+train_form.offer_beginnings(beginning)
+steps = train_form.pick_steps(beginning)
+summary = st.container()  # what it costs and the button, above the settings it follows from
+if not steps.methods:
     widgets.empty_state("No method ticked", "Tick one or more methods above; each becomes a run.")
     st.stop()
-
-settings: dict[str, Settings | None] = {}
-learning_rates: dict[str, float | None] = {}
-start_runs: dict[str, str] = {}
 existing_runs = cache.run_store().all()
-for tab, name in zip(
-    st.tabs([methods_by_name[name].title for name in chosen]), chosen, strict=True
-):
-    with tab:
-        st.caption(f"{methods_by_name[name].summary} Source: {methods_by_name[name].source}.")
-        default_rate = (
-            f"{methods_by_name[name].default_learning_rate(base.kind, base.parameter_count):g}"
-        )
-        rate_column, start_column, _ = st.columns(3)
-        if methods_by_name[name].trains():
-            with rate_column:
-                learning_rates[name] = forms.field_widget(
-                    Training, "learning_rate", f"train.{name}", default_rate
-                )
-            if offered := specs_from_form.startable_runs(base.name, name, existing_runs):
-                titles = {"": "nothing: a start of its own"} | offered
-                start_runs[name] = start_column.selectbox(
-                    "Start from the adapter of",
-                    list(titles),
-                    format_func=titles.__getitem__,
-                    key=f"train.{name}.from",
-                    help="Transfer: goes on from what another run learnt, on this task",
-                )
-        settings[name] = forms.settings_form(methods_by_name[name].Config, f"train.{name}")
-valid_settings = {name: values for name, values in settings.items() if values}
-if not (training and population and evaluation and len(valid_settings) == len(settings)):
-    st.caption("Correct what is marked above, then training can start.")
+filled_form = train_form.fill_in(steps, beginning, existing_runs)
+if filled_form is None:
     st.stop()
-
-form = TrainForm(
-    base.name,
-    task.name,
-    valid_settings,
-    learning_rates,
-    start_runs,
-    population,
-    training,
-    evaluation,
-)
+form: TrainForm = filled_form
+train_address.write_address(beginning, steps.size, train_form.entered_values(form))
 form_specs = specs_from_form.build_specs(form)
-for problem, names in specs_from_form.group_problems(form_specs.problems).items():
-    who = ", ".join(methods_by_name[name].title for name in names)
-    st.error(f"{who}: {widgets.escape_markdown(problem)}", icon=":material/error:")
-if not form_specs.specs:
-    st.stop()
 specs = list(form_specs.specs.values())
 
 
@@ -155,44 +65,57 @@ def show_costs() -> None:
     )
     if long_text := specs_from_form.long_time_text(found):
         st.warning(long_text, icon=":material/timer:")
-    for name, cost in zip(form_specs.specs, found, strict=True):
-        if isinstance(cost, BadInput):
-            st.error(
-                f"{methods_by_name[name].title}: {widgets.escape_markdown(str(cost))}",
-                icon=":material/error:",
-            )
+    costs = zip(form_specs.specs, found, strict=True)
+    refused = {name: str(cost) for name, cost in costs if isinstance(cost, BadInput)}
+    show_problems(refused)
 
 
-show_costs()
-power_note.show_power(task, specs[0], existing_runs)
+def show_problems(problems: dict[str, str]) -> None:
+    """Say each problem once, with the methods that have it."""
+    for problem, names in specs_from_form.group_problems(problems).items():
+        who = ", ".join(method_title(name) for name in names)
+        st.error(f"{who}: {widgets.escape_markdown(problem)}", icon=":material/error:")
 
 
-refused = any(isinstance(cost, BadInput) for cost in known_costs())
-tuned = [spec for spec in specs if methods_by_name[spec.method].trains()]
-search_specs = [each for spec in tuned for each in learning_rate.search_specs(spec)]
-with st.container(horizontal=True):
-    if st.button(
-        f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
-        type="primary",
-        icon=":material/play_arrow:",
-        disabled=refused,
-        key="train.start",
-    ):
-        submit.submit_runs(specs, specs, submit.STARTED_RUNS)
-    if st.button(
-        f"Sweep learning rates ({len(search_specs)} short runs)",
-        icon=":material/speed:",
-        disabled=refused or not search_specs,
-        key="train.sweep",
-        help="Short runs at five learning rates around each method's own",
-    ):
-        submit.submit_runs(specs, search_specs, submit.SWEPT_RUNS)
-if refused:
-    st.caption("One of the methods cannot run as it is set; the reason stands above.")
-submit.show_started()
-submit.show_sweep()
+def show_start(first: RunSpec) -> None:
+    """Show the buttons that start, and what a score will be measured against."""
+    refused = any(isinstance(cost, BadInput) for cost in known_costs())
+    tuned = [spec for spec in specs if METHODS[spec.method].trains()]
+    search_specs = [each for spec in tuned for each in learning_rate.search_specs(spec)]
+    with st.container(horizontal=True):
+        if st.button(
+            f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
+            type="primary",
+            icon=":material/play_arrow:",
+            disabled=refused,
+            key="train.start",
+        ):
+            submit.submit_runs(specs, specs, submit.STARTED_RUNS)
+        if st.button(
+            f"Sweep learning rates ({len(search_specs)} short runs)",
+            icon=":material/speed:",
+            disabled=refused or not search_specs,
+            key="train.sweep",
+            help="Short runs at five learning rates around each method's own",
+        ):
+            submit.submit_runs(specs, search_specs, submit.SWEPT_RUNS)
+    if refused:
+        st.caption("One of the methods cannot run as it is set; the reason stands above.")
+    submit.show_started()
+    submit.show_sweep()
+    if words := available_data.majority_text(steps.task, first.evaluation):
+        st.caption(words)
+    power_note.show_power(steps.task, first, existing_runs)
+
+
+with summary:
+    train_form.show_changes(beginning, form_specs.specs)
+    show_problems(form_specs.problems)
+    if not specs:
+        st.stop()
+    show_costs()
+    show_start(specs[0])
 sweep_panel.show(form)
-
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code(
         "\n".join(map(specs_from_form.training_command, specs)), language="bash", wrap_lines=True

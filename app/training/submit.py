@@ -10,6 +10,7 @@ import streamlit as st
 
 from app.figures import tuning
 from app.state import cache
+from app.training import train_address
 from app.ui import charts, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.adapters.base import METHODS
@@ -32,6 +33,7 @@ def submit_runs(planned: Sequence[RunSpec], wanted: Sequence[RunSpec], session_k
     if any(job.active for job in jobs):
         ensure_worker(queue=cache.job_queue())
     st.session_state[session_key] = [job.run_id for job in jobs]
+    st.query_params[session_key] = ",".join(job.run_id for job in jobs)  # for after a refresh
 
 
 def show_started() -> None:
@@ -131,11 +133,14 @@ def _show_tuning_budget(runs: Sequence[Run]) -> None:
 
 def _use_learning_rates(best: dict[str, float]) -> None:
     """Write the rates into the form; a callback, because the widgets are drawn already."""
+    beginning: train_address.Beginning = st.session_state[train_address.BEGINNING]
+    prefix = beginning.prefix
     for method, rate in best.items():
-        st.session_state[f"train.{method}.learning_rate"] = rate
+        st.session_state[f"{prefix}.{method}.learning_rate"] = rate
 
 
 def _session_runs(name: str) -> list[Run]:
-    """The runs kept in the session that still exist."""
+    """The runs kept in the session, or in the address, that still exist."""
     known = {run.id: run for run in cache.run_store().all()}
-    return [known[run] for run in st.session_state.get(name, []) if run in known]
+    ids = st.session_state.get(name) or st.query_params.get(name, "").split(",")
+    return [known[run] for run in ids if run in known]

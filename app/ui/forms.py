@@ -1,14 +1,15 @@
 """Settings model → widgets → validated settings; nobody writes a form by hand.
 
-Labels are the fields' names, help is their description, limits become the widgets' limits.  A field
-whose `json_schema_extra` has {"unit": …} shows it; one with {"advanced": True} is folded away.
+Labels are the fields' titles or names, help is their description, limits become the widgets'
+limits.  A field whose `json_schema_extra` has {"unit": …} shows it; one with {"advanced": True} is
+folded away.
 """
 
 from __future__ import annotations
 
 import math
 import types
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin
@@ -39,20 +40,24 @@ def settings_form(
     values: Mapping[str, Any] | None = None,
     skip: Collection[str] = (),
     columns: int = 3,
+    leave_out: Callable[[str], bool] | None = None,
 ) -> S | None:
     """Offer widgets for the fields of `model`; None, with the reason shown, if they do not fit.
 
     `values` replace the defaults and stand for the fields in `skip`, which get no widget.
-    Widget keys are `key.field`.
+    Widget keys are `key.field`.  `leave_out` says which choices of several are not offered; they
+    stay as they are, and a field with one choice left gets no widget.
     """
     initial = dict(values or {})
+    hidden = _hidden_choices(model, initial, leave_out) if leave_out else {}
+    skip = {*skip, *(name for name, shown in hidden.items() if len(shown) < 2)}
     shown = {name: field for name, field in model.model_fields.items() if name not in skip}
     basic_fields = {name: field for name, field in shown.items() if not _extra(field, "advanced")}
     advanced_fields = {name: field for name, field in shown.items() if name not in basic_fields}
-    entered = dict(initial) | _grid(basic_fields, key, initial, columns)
+    entered = dict(initial) | _grid(basic_fields, key, initial, columns, hidden)
     if advanced_fields:
         with st.expander("More settings", icon=":material/tune:"):
-            entered |= _grid(advanced_fields, key, initial, columns)
+            entered |= _grid(advanced_fields, key, initial, columns, hidden)
     try:
         return model.make(entered)
     except BadInput as error:
@@ -79,8 +84,33 @@ def field_label(name: str, field: FieldInfo | None = None) -> str:
     return f"{words[:1].upper()}{words[1:]}" + (f" ({unit})" if unit else "")
 
 
+def _hidden_choices(
+    model: type[Settings], initial: Mapping[str, Any], leave_out: Callable[[str], bool]
+) -> dict[str, list[Any]]:
+    """Return field → the choices that are offered, of fields where some are not."""
+    offered: dict[str, list[Any]] = {}
+    for name, field in model.model_fields.items():
+        if get_origin(field.annotation) is tuple:
+            choices = _closed_choices(get_args(field.annotation)[0])
+            shown = [choice for choice in choices if not leave_out(str(choice))]
+            if len(shown) < len(choices):
+                offered[name] = shown
+    return offered
+
+
+def _with_hidden(initial: Sequence[Any], shown: Sequence[Any], chosen: Sequence[Any]) -> list[Any]:
+    """Return what was chosen, and of what was not offered what had been there before."""
+    if set(chosen) == {value for value in initial if value in shown}:
+        return list(initial)
+    return [*chosen, *(value for value in initial if value not in shown)] if chosen else []
+
+
 def _grid(
-    fields: Mapping[str, FieldInfo], key: str, initial: Mapping[str, Any], columns: int
+    fields: Mapping[str, FieldInfo],
+    key: str,
+    initial: Mapping[str, Any],
+    columns: int,
+    offered: Mapping[str, list[Any]],
 ) -> dict[str, Any]:
     """The widgets in rows of `columns`, so that labels stay aligned."""
     entered: dict[str, Any] = {}
@@ -90,14 +120,27 @@ def _grid(
         for column, name in zip(st.columns(columns), row, strict=False):
             with column:
                 value = initial.get(name, fields[name].get_default(call_default_factory=True))
-                entered[name] = widget_for(name, fields[name], f"{key}.{name}", value)
+                shown = offered.get(name)
+                entered[name] = widget_for(
+                    name, fields[name], f"{key}.{name}", value, choices=shown
+                )
+                if shown is not None:
+                    entered[name] = _with_hidden(value, shown, entered[name])
     return entered
 
 
-def widget_for(name: str, field: FieldInfo, key: str, value: Any, placeholder: str = "") -> Any:
+def widget_for(
+    name: str,
+    field: FieldInfo,
+    key: str,
+    value: Any,
+    placeholder: str = "",
+    choices: list[Any] | None = None,
+) -> Any:
     """The widget that fits a field's type, and what was entered.
 
-    An empty number shows the placeholder: what is taken instead.
+    An empty number shows the placeholder: what is taken instead.  `choices`: those of several that
+    are offered, all unless given.
     """
     kind, optional = _unwrap(field.annotation)
     common: dict[str, Any] = {
@@ -112,12 +155,12 @@ def widget_for(name: str, field: FieldInfo, key: str, value: Any, placeholder: s
         return _number_widget(
             kind, field, value, common | {"placeholder": placeholder or "default"}
         )
-    if choices := _closed_choices(kind):
-        return _choice_widget(choices, value, optional, common)
+    if closed := _closed_choices(kind):
+        return _choice_widget(closed, value, optional, common)
     if get_origin(kind) is dict:  # names of its own: a page that has them offers them
         return value
     if get_origin(kind) in (tuple, list, set, frozenset):
-        return _collection_widget(kind, value, common)
+        return _collection_widget(kind, value, common, choices)
     text = st.text_input(value="" if value is None else str(value), **common)
     return text or (None if optional else text)
 
@@ -146,17 +189,24 @@ def _choice_widget(choices: list[Any], value: Any, optional: bool, common: dict[
         )
     if len(choices) <= MAX_SIDE_BY_SIDE:
         return st.segmented_control(
-            options=choices, default=value, required=True, format_func=_choice_text, **common
+            options=choices,
+            default=value,
+            required=True,
+            format_func=_choice_text,
+            wrap=True,
+            **common,
         )
     return st.selectbox(
         options=choices, index=choices.index(value), format_func=_choice_text, **common
     )
 
 
-def _collection_widget(kind: Any, value: Any, common: dict[str, Any]) -> list[Any]:
+def _collection_widget(
+    kind: Any, value: Any, common: dict[str, Any], offered: list[Any] | None = None
+) -> list[Any]:
     """A collection: a choice of several if its items are closed, otherwise words between commas."""
     item = next((part for part in get_args(kind) if part is not Ellipsis), str)
-    if choices := _closed_choices(item):
+    if choices := offered or _closed_choices(item):
         chosen = [choice for choice in choices if choice in value]
         if len(choices) <= MAX_SIDE_BY_SIDE:
             return st.pills(
@@ -164,6 +214,7 @@ def _collection_widget(kind: Any, value: Any, common: dict[str, Any]) -> list[An
                 default=chosen,
                 selection_mode="multi",
                 format_func=_choice_text,
+                wrap=True,
                 **common,
             )
         return st.multiselect(options=choices, default=chosen, format_func=_choice_text, **common)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
@@ -15,12 +17,16 @@ from peftcore.api import results, run_lists, run_uses
 from peftcore.cli import app, options, run_scores
 from peftcore.cli.groups import DefaultGroup
 from peftcore.errors import BadInput, unknown_name
+from peftcore.jobs import queue as run_queue
 from peftcore.runs import annotation, disk_use, recycle_bin
 from peftcore.runs.annotation import Annotation
 from peftcore.runs.disk_use import Cleanable
-from peftcore.runs.store import Run, RunStore
+from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import RUN_ID, Run, RunStore
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
+from peftcore.training import spec_changes
+from peftcore.training.protocols import PROTOCOLS, find_protocol
 
 runs = typer.Typer(cls=DefaultGroup)
 app.add_typer(runs, name="runs", help="List runs, newest first; filter, name, tag, restore them.")
@@ -333,3 +339,74 @@ def next_steps(run: RunId, as_json: printing.AsJson = False) -> None:
             yield uses.reason
 
     printing.print_result({"run": run} | asdict(uses), as_json, lines)
+
+
+@runs.command()
+def again(
+    run: Annotated[
+        str, typer.Argument(metavar="RUN", help="Id of a run, or a file with a spec as JSON.")
+    ],
+    sets: options.Sets = None,
+    device: options.Device = "auto",
+    preview: Annotated[
+        bool, typer.Option("--preview", help="Say what would change, and train nothing.")
+    ] = False,
+    as_json: printing.AsJson = False,
+) -> None:
+    """Queue a run's spec again with changes, given as --set steps=60."""
+    source = _read_source(run)
+    spec = spec_changes.vary_spec(source, options.spec_sections(source.method, sets))
+    changes = spec_changes.changes_between(source, spec)
+    value: dict[str, Any] = {
+        "run": spec.id,
+        "changes": [asdict(change) for change in changes],
+    }
+    if not preview:
+        queue = run_queue.Queue()
+        job = queue.submit(spec, device=device)
+        value["state"] = job.state
+        if job.active:
+            run_queue.ensure_worker(device, queue)
+
+    def lines() -> Iterator[str]:
+        yield from (f"{each.name}: {each.before} -> {each.after}" for each in changes)
+        if not changes:
+            yield "nothing is changed, so it is the same run"
+        yield f"run {spec.id}: {value.get('state', 'not queued')}"
+
+    printing.print_result(value, as_json, lines)
+
+
+def _read_source(name: str) -> RunSpec:
+    """Read the spec of a run, or of a file."""
+    if RUN_ID.fullmatch(name):
+        return RunStore().open(name).spec
+    file = Path(name).expanduser()
+    if not file.is_file():
+        raise BadInput(f"{name[:60]!r} is neither the id of a run nor a file with a spec")
+    return spec_changes.read_spec(file.read_bytes())
+
+
+@runs.command()
+def protocols(
+    name: Annotated[
+        str | None, typer.Argument(help="A protocol, to print the specs of its runs.")
+    ] = None,
+    as_json: printing.AsJson = False,
+) -> None:
+    """List the papers' protocols that a run can begin with, or print the specs of one."""
+    if name:
+        specs = find_protocol(name).specs()
+        values = [spec.model_dump(mode="json") for spec in specs.values()]
+        printing.print_result(values, as_json, lambda: (json.dumps(each) for each in values))
+        return
+    rows = [
+        {"protocol": key, "source": each.source, "title": each.title, "note": each.note}
+        for key, each in PROTOCOLS.items()
+    ]
+
+    def lines() -> Iterator[str]:
+        cells = [(row["protocol"], row["source"], row["title"]) for row in rows]
+        yield from printing.format_table(["protocol", "source", "title"], cells)
+
+    printing.print_result(rows, as_json, lines)

@@ -69,6 +69,7 @@ class SparseAtoms(Adapter):
         components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.output", "ffn.output"),
             min_length=1,
+            title="Modules with atoms",
             description="Parts of the model that get atoms; those the base does not have are "
             "passed over",
         )
@@ -82,12 +83,14 @@ class SparseAtoms(Adapter):
         )
         relative: bool = Field(
             True,
+            title="Threshold in units of the input",
             description="Count the threshold in root mean squares of what a matrix reads, which is "
             "the spread of coefficients at the start",
             json_schema_extra={"advanced": True},
         )
         learned_threshold: bool = Field(
             True,
+            title="Learn the threshold",
             description="Train a threshold of its own for each matrix",
             json_schema_extra={"advanced": True},
         )
@@ -95,6 +98,7 @@ class SparseAtoms(Adapter):
             0.0,
             ge=0,
             le=100,
+            title="L1 penalty",
             description="Weight of the mean size of coefficients in the training loss",
             json_schema_extra={"advanced": True},
         )
@@ -102,6 +106,7 @@ class SparseAtoms(Adapter):
             0,
             ge=0,
             le=1024,
+            title="Most atoms at a position (top k)",
             description="Largest coefficients kept at each position; 0 keeps all",
             json_schema_extra={"advanced": True},
         )

@@ -38,6 +38,7 @@ class BitFit(ChosenWeights):
         components: tuple[WeightChoice, ...] = Field(
             ("all",),
             min_length=1,
+            title="Components with trained biases",
             description="Kinds of weights whose biases are trained; those the base does not have "
             "are passed over",
             json_schema_extra={"advanced": True},

@@ -52,21 +52,31 @@ class BlockAtoms(Adapter):
         )
 
         block: int = Field(
-            4, ge=2, le=32, description="Side of the square blocks a matrix is cut into"
+            4,
+            ge=2,
+            le=32,
+            title="Block size",
+            description="Side of the square blocks a matrix is cut into",
         )
         multiple: int = Field(
-            4, ge=1, le=16, description="Atoms of a matrix, as a multiple of the numbers in a block"
+            4,
+            ge=1,
+            le=16,
+            title="Atoms per number of a block",
+            description="Atoms of a matrix, as a multiple of the numbers in a block",
         )
         price: float = Field(
             0.3,
             gt=0,
             le=10,
+            title="Price of a coefficient",
             description="Price of a code's size when blocks are coded: higher leaves more zeros",
             json_schema_extra={"advanced": True},
         )
         components: tuple[target_modules.LinearComponent, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
+            title="Modules that change",
             description="Parts of the model that change; those the base does not have are "
             "passed over",
         )

@@ -53,12 +53,14 @@ class Bottleneck(Adapter):
             8,
             ge=1,
             le=1024,
+            title="Bottleneck width",
             description="Width of the bottleneck",
             json_schema_extra={"unit": "units"},
         )
         behind: tuple[Literal["attention", "cross-attention", "feed-forward"], ...] = Field(
             ("attention", "feed-forward"),
             min_length=1,
+            title="Adapters behind",
             description="Blocks that get an adapter behind them",
         )
         activation: Literal["relu", "swish", "tanh"] = Field(

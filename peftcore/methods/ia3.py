@@ -51,7 +51,10 @@ class IA3(Adapter):
         ALWAYS_HASHED: ClassVar[frozenset[str]] = frozenset({"targets", "stacks"})
 
         targets: tuple[Target, ...] = Field(
-            ("keys", "values", "feed-forwards"), min_length=1, description="What is scaled"
+            ("keys", "values", "feed-forwards"),
+            min_length=1,
+            title="What is scaled",
+            description="What is scaled",
         )
         stacks: tuple[Stack, ...] = Field(
             ("encoder", "decoder"),

@@ -46,6 +46,7 @@ class LoRA(Adapter):
         components: tuple[Component, ...] = Field(
             ("attention.query", "attention.value", "cross.query", "cross.value"),
             min_length=1,
+            title="Modules with LoRA",
             description="Parts of the model that get a product; those the base does not have are "
             "passed over",
         )

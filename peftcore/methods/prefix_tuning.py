@@ -45,23 +45,27 @@ class PrefixTuning(Adapter):
             10,
             ge=1,
             le=200,
+            title="Prefix length",
             description="Prefix positions per attention block",
             json_schema_extra={"unit": "positions"},
         )
         places: tuple[AttentionKind, ...] = Field(
             ("encoder", "decoder", "cross"),
             min_length=1,
+            title="Attention with a prefix",
             description="Attention that gets a prefix: encoder, decoder, or the decoder's look at "
             "the input (cross); those the base does not have are passed over",
         )
         start: Literal["random", "text"] = Field(
             "random",
+            title="Initial values",
             description="Start from small noise, or from the keys and values the base itself "
             "computes for a text",
         )
         text: str = Field(
             "",
             max_length=20_000,
+            title="Text to start from",
             description="Text to start from, at least as many tokens as the prefix has positions; "
             "every member starts there",
             json_schema_extra={"advanced": True},
@@ -70,6 +74,7 @@ class PrefixTuning(Adapter):
             0,
             ge=0,
             le=4096,
+            title="Reparameterisation width",
             description="Width of the perceptron that produces the prefix while "
             "training; 0 trains keys and values directly",
             json_schema_extra={"unit": "units", "advanced": True},

@@ -30,16 +30,19 @@ class PromptSettings(Settings):
         20,
         ge=1,
         le=200,
+        title="Prompt length",
         description="Soft tokens in front of the input",
         json_schema_extra={"unit": "tokens"},
     )
     start: Literal["vocabulary", "text", "random"] = Field(
         "vocabulary",
+        title="Initial values",
         description="Start from embeddings of random words, of a text, or from small noise",
     )
     text: str = Field(
         "",
         max_length=2000,
+        title="Text to start from",
         description="Text to start from, repeated or cut to the length; every member starts there",
         json_schema_extra={"advanced": True},
     )

@@ -47,16 +47,19 @@ class ScaledPromptTuning(Adapter):
             0.3,
             gt=0,
             le=100,
+            title="Learning rate of the scales (factor)",
             description="Learning rate of the scales, as a factor on the run's",
         )
         train: Literal["both", "scale", "prompt"] = Field(
             "both",
+            title="What is trained",
             description="Train tokens and scales, the scales alone, or the prompt alone, which is "
             "prompt tuning",
             json_schema_extra={"advanced": True},
         )
         share: Literal["token", "one", "feature"] = Field(
             "token",
+            title="A scale for each",
             description="A scale for each soft token, one for all, or one for each feature",
             json_schema_extra={"advanced": True},
         )
@@ -67,6 +70,7 @@ class ScaledPromptTuning(Adapter):
         )
         normalised: bool = Field(
             False,
+            title="Layer norm before the scales",
             description="Scale behind a layer norm: tokens give directions, scales the lengths",
             json_schema_extra={"advanced": True},
         )

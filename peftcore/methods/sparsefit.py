@@ -42,6 +42,7 @@ class SparseFit(ChosenWeights):
         components: tuple[WeightChoice, ...] = Field(
             ("layernorm", "attention.query"),
             min_length=1,
+            title="Trained components",
             description="Kinds of weights that are trained; those the base does not have are "
             "passed over",
         )

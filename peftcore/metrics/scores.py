@@ -8,6 +8,7 @@ TER counts edits and may exceed 100. Scores that need a neural network are in `s
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean
@@ -137,6 +138,12 @@ def chance_levels(metric: str, labels: Sequence[str]) -> dict[str, float]:
     if metric == "accuracy" and labels:
         return {f"Guessing among {len(labels)} labels": 1 / len(labels)}
     return {"Guessing": 0.0} if metric == "matthews" else {}
+
+
+def commonest_label(labels: Sequence[str]) -> tuple[str, float]:
+    """Return the commonest of gold labels, and the share that always answering it gets right."""
+    label, count = Counter(labels).most_common(1)[0]
+    return label, count / len(labels)
 
 
 def accuracy(answers: Sequence[Answer], gold: Sequence[Example]) -> float:

@@ -26,10 +26,15 @@ class Members(Settings):
         1, ge=1, le=12, description="Corners of the simplex of adapters; 1 trains a single adapter"
     )
     first_seed: int = Field(
-        0, ge=0, le=10**6, description="Number of the first seed; the others follow it"
+        0,
+        ge=0,
+        le=10**6,
+        title="First seed",
+        description="Number of the first seed; the others follow it",
     )
     draw: Literal["row", "layer", "batch"] = Field(
         "row",
+        title="Points of a simplex drawn",
         description="Where a simplex draws points in training: for each example, for each example "
         "and layer (head apart), or one for a whole batch",
         json_schema_extra={"advanced": True},
@@ -49,34 +54,68 @@ class Training(Settings):
     )
 
     shots: int = Field(
-        48, ge=1, le=5000, description="Training examples of each seed, over all labels"
+        48,
+        ge=1,
+        le=5000,
+        title="Training examples",
+        description="Training examples of each seed, over all labels",
     )
-    dev: int = Field(48, ge=1, le=1000, description="Validation examples of each seed")
+    dev: int = Field(
+        48,
+        ge=1,
+        le=1000,
+        title="Validation examples",
+        description="Validation examples of each seed",
+    )
     steps: int = Field(200, ge=1, le=100_000, description="Optimiser steps")
-    batch: int = Field(8, ge=1, le=256, description="Examples of each seed in a step")
+    batch: int = Field(
+        8, ge=1, le=256, title="Batch size", description="Examples of each seed in a step"
+    )
     learning_rate: float | None = Field(
-        None, gt=0, le=10, description="Peak learning rate; empty takes the method's own default"
+        None,
+        gt=0,
+        le=10,
+        title="Learning rate",
+        description="Peak learning rate; empty takes the method's own default",
     )
     optimiser: Literal["adamw", "adafactor"] = Field("adamw", description="Optimiser")
     schedule: Literal["linear", "cosine", "constant"] = Field(
-        "linear", description="How the learning rate falls after the warm-up"
+        "linear",
+        title="Learning-rate schedule",
+        description="How the learning rate falls after the warm-up",
     )
     warmup: float = Field(
-        0.06, ge=0, le=1, description="Share of the steps in which the rate rises"
+        0.06,
+        ge=0,
+        le=1,
+        title="Warm-up (share of the steps)",
+        description="Share of the steps in which the rate rises",
     )
     weight_decay: float = Field(0.0, ge=0, le=1, description="Decoupled weight decay")
     clip: float = Field(
-        1.0, gt=0, le=1000, description="Largest gradient norm of a seed before it is scaled down"
+        1.0,
+        gt=0,
+        le=1000,
+        title="Gradient clipping",
+        description="Largest gradient norm of a seed before it is scaled down",
     )
-    evaluate_every: int = Field(25, ge=1, le=10_000, description="Steps between two looks at dev")
+    evaluate_every: int = Field(
+        25,
+        ge=1,
+        le=10_000,
+        title="Steps between validations",
+        description="Steps between two looks at dev",
+    )
     patience: int = Field(
         0,
         ge=0,
         le=1000,
+        title="Early stopping (validations without gain)",
         description="Looks at dev without a better one before a seed stops; 0: never",
     )
     select: Literal["loss", "labels"] = Field(
         "loss",
+        title="Best step chosen by",
         description="What chooses the step that is kept: the dev loss, as in runs of earlier "
         "versions, or the share of dev labels that are right, the loss breaking ties; a task "
         "without labels has the loss",
@@ -84,6 +123,7 @@ class Training(Settings):
     )
     validation: Literal["stochastic", "deterministic"] = Field(
         "stochastic",
+        title="Validation of a simplex",
         description="What a simplex is judged by on dev: random points of it, or its centroid",
         json_schema_extra={"advanced": True},
     )
@@ -91,6 +131,7 @@ class Training(Settings):
         10,
         ge=2,
         le=100,
+        title="Copies of the validation examples",
         description="Copies of dev in stochastic validation, every row at a point of its own",
         json_schema_extra={"advanced": True},
     )
@@ -98,23 +139,28 @@ class Training(Settings):
         0.0,
         ge=0,
         le=100,
+        title="Diversity of vertices",
         description="Weight of the squared cosine between two vertices of a simplex in the loss",
         json_schema_extra={"advanced": True},
     )
     standardise: Literal["split", "draw"] = Field(
         "split",
+        title="Head standardised on",
         description="What an encoder's head is standardised on: the training split's first 64 "
         "rows, as in runs of earlier versions, or the seed's own training examples, as in new ones",
         json_schema_extra={"advanced": True},
     )
     label_words: dict[str, str] = Field(
         default_factory=dict,
+        title="Label words",
         description="Words that are read and written in place of labels, label by label; a label "
         "that is not named stands for itself",
         json_schema_extra={"advanced": True},
     )
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Arithmetic of the base; auto takes bf16 where the hardware has it"
+        "auto",
+        title="Precision of the base",
+        description="Arithmetic of the base; auto takes bf16 where the hardware has it",
     )
 
 
@@ -125,14 +171,29 @@ class Evaluation(Settings):
         {"split", "limit", "beams", "max_new_tokens"}
     )
 
-    split: Literal["validation", "test"] = Field("test", description="Split that is answered")
-    limit: int = Field(200, ge=1, le=100_000, description="Most examples answered, drawn balanced")
-    beams: int = Field(1, ge=1, le=16, description="Beams of the search; 1 is greedy")
+    split: Literal["validation", "test"] = Field(
+        "test", title="Split that is answered", description="Split that is answered"
+    )
+    limit: int = Field(
+        200,
+        ge=1,
+        le=100_000,
+        title="Most examples answered",
+        description="Most examples answered, drawn balanced",
+    )
+    beams: int = Field(
+        1, ge=1, le=16, title="Beams of the search", description="Beams of the search; 1 is greedy"
+    )
     max_new_tokens: int | None = Field(
-        None, ge=1, le=512, description="Longest answer in tokens; empty takes the task's own"
+        None,
+        ge=1,
+        le=512,
+        title="Longest answer (tokens)",
+        description="Longest answer in tokens; empty takes the task's own",
     )
     protocol: Literal["shared", "feb"] = Field(
         "shared",
+        title="Evaluation protocol",
         description="Shared: every seed answers the same rows. FEB (arXiv:2111.08284): every seed "
         "answers rows of its own, and an answer without an explanation is broken and wrong",
         json_schema_extra={"advanced": True},

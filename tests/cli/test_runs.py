@@ -69,3 +69,20 @@ def test_next_says_which_labs_show_a_run_and_what_it_compares_with():
     assert "attention" not in found["labs"]  # its adapter is not stored
     assert found["reason"] == "its adapter is not stored"
     assert f"compare {first} {second}" in call("runs", "next", first).stdout
+
+
+def test_a_run_or_a_file_is_queued_again_with_changes(tmp_path, monkeypatch):
+    from peftcore.jobs import queue
+
+    monkeypatch.setattr(queue, "ensure_worker", lambda *_: False)
+    run = make_run("lora", training={"steps": 60})
+    again = printed("runs", "again", run.id, "--set", "steps=80", "--set", "rank=4")
+    assert again["state"] == "queued"
+    names = {each["name"] for each in again["changes"]}
+    assert {"training.steps", "settings.rank"} <= names
+    file = tmp_path / "spec.json"
+    file.write_bytes((run.folder / "spec.json").read_bytes())
+    assert printed("runs", "again", str(file), "--set", "steps=80", "--preview")["changes"]
+    assert "neither the id of a run nor a file" in refused("runs", "again", "nothing.json")
+    assert "spt" in [row["protocol"] for row in printed("runs", "protocols")]
+    assert printed("runs", "protocols", "spt")[0]["settings"]["length"] == 50
