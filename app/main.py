@@ -19,7 +19,7 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 
 from app import nav  # noqa: E402
-from app.state import access, cache  # noqa: E402
+from app.state import access, cache, worker_watch  # noqa: E402
 from app.ui import errors, url_state  # noqa: E402
 from peftcore import paths  # noqa: E402
 
@@ -60,3 +60,4 @@ with errors.boundary(page.title):
     page.run()
 if is_experimenter:
     cache.warm_up()
+    worker_watch.start()

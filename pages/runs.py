@@ -11,6 +11,7 @@ from app.training import (
     export_panel,
     forgetting_panel,
     next_panel,
+    queue_panel,
     run_actions,
     run_panel,
     run_set,
@@ -20,14 +21,14 @@ from app.training.specs_from_form import training_command
 from app.ui import pickers, widgets
 from peftcore.runs.store import Run
 
-ALL, ONE, STORAGE = "All runs", "One run", "Disk and bin"
+ALL, ONE, QUEUE, STORAGE = "All runs", "One run", "Queue", "Disk and bin"
 
 
 def pick_view() -> str:
     """Offer the views; an address that names a run opens that run."""
     if "runs.view" not in st.query_params:
         st.session_state["runs.view"] = ONE if "run" in st.query_params else ALL
-    views = [ALL, ONE, STORAGE]
+    views = [ALL, ONE, QUEUE, STORAGE]
     change = pickers.sync_choice("View", views, "runs.view")
     chosen = st.segmented_control(
         "View",
@@ -44,10 +45,14 @@ def show_one(runs: list[Run]) -> None:
     """Show one run, live while it is at work."""
     run = pickers.pick_run(runs, "runs.run", run_catalog.run_title, "it cannot be read")
     pickers.invite_missing_base([run.id])
+    finished = run.status().state == "done"
+    if finished:
+        next_panel.show_next(run)
+        if subject := next_panel.report_subject(run):
+            report_button.offer_report(*subject)
     run_panel.show_run(run)
-    next_panel.show_next(run)
-    if subject := next_panel.report_subject(run):
-        report_button.offer_report(*subject)
+    if not finished:
+        next_panel.show_next(run)
     run_actions.edit_words(run)
     run_panel.show_results(run)
     forgetting_panel.show_forgetting(run)
@@ -66,6 +71,8 @@ all_runs = cache.run_store().all()
 view = pick_view()
 if view == STORAGE:
     storage_panel.show()
+elif view == QUEUE:
+    queue_panel.show()
 elif not all_runs:
     run_actions.offer_undo()
     widgets.empty_state(

@@ -17,7 +17,7 @@ from app.figures.compare import find_measure, value_format
 from app.state import cache
 from app.state.run_catalog import run_title
 from app.state.score_estimates import score_estimates
-from app.training import run_actions, run_overlay
+from app.training import queue_panel, run_actions, run_overlay
 from app.ui import charts, errors, job_panel, widgets
 from app.ui.population import estimates_caption, pick_population
 from peftcore.analysis import best_steps
@@ -115,6 +115,8 @@ def _action_buttons(run: Run, status: RunStatus) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom"):
         if status.active:
             job_panel.stop_button(TrainingJob.of(run), f"runs.cancel.{run.id}", "Cancel")
+            if status.state == "running" and run.stop_requested():
+                queue_panel.force_button(TrainingJob.of(run), f"runs.force.{run.id}")
         if status.resumable:
             job_panel.resume_button(TrainingJob.of(run), f"runs.resume.{run.id}", "Resume")
         if job and job.state == "queued":

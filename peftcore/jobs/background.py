@@ -302,7 +302,8 @@ class TrainingJob(BackgroundJob, kind="train"):
 def job_kinds() -> Mapping[str, type[BackgroundJob]]:
     """Every kind of job by name; a lab's class is in its module `request`, as is the intake's."""
     labs = importlib.import_module("peftcore.labs")
-    requests = (f"peftcore.labs.{lab.name}.request" for lab in pkgutil.iter_modules(labs.__path__))
+    folders = (lab.name for lab in pkgutil.iter_modules(labs.__path__) if lab.ispkg)
+    requests = (f"peftcore.labs.{name}.request" for name in folders)
     for module in ("peftcore.sweeps.spec", "peftcore.intake.request", *requests):
         if importlib.util.find_spec(module):  # some labs have no jobs
             importlib.import_module(module)

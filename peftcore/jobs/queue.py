@@ -12,6 +12,7 @@ import secrets
 import socket
 import time
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -139,8 +140,23 @@ class Queue:
         rows = self.database.read(query)
         return _job_of_row(rows[0]) if rows else None
 
+    @property
+    def paused(self) -> bool:
+        """Return whether workers of this workspace begin nothing new."""
+        return _pause_file().exists()
+
+    def pause(self) -> None:
+        """Let workers of this workspace begin nothing new; what is at work goes on."""
+        _pause_file().touch()
+
+    def unpause(self) -> None:
+        """Let workers begin what waits again."""
+        _pause_file().unlink(missing_ok=True)
+
     def claim(self, device: str, worker: ProcessIdentity) -> QueueJob | None:
         """Claim the next job for a worker on this device; None if there is none."""
+        if self.paused:
+            return None
         try:
             with self.database.write() as connection:
                 return self._claim(connection, device, worker)
@@ -252,6 +268,11 @@ def _insert_job(
     return _job_of_row(inserted.mappings().one())
 
 
+def _pause_file() -> Path:
+    """Return the file that is there while the queue is paused."""
+    return paths.workspace_folder() / "queue.paused"
+
+
 def _lanes(*devices: str) -> tuple[str, ...]:
     """Return the lanes and devices whose jobs a worker may claim."""
     return devices if set(devices) & set(COMMAND_LANES) else (*devices, "auto")
@@ -270,8 +291,10 @@ def ensure_worker(device: str = "auto", queue: Queue | None = None) -> bool:
 def restart_missing_workers(queue: Queue) -> int:
     """Start the workers that waiting jobs miss, after a crash for example; returns how many.
 
-    Cheap when nothing waits, so a page may call it at every look.
+    Cheap when nothing waits, so a page may call it at every look.  None while the queue is paused.
     """
+    if queue.paused:
+        return 0
     return sum(ensure_worker(device, queue) for device in queue.waiting_devices())
 
 

@@ -7,6 +7,7 @@ import pytest
 from support.commands import call
 
 from peftcore import paths
+from peftcore.cli import serve
 
 MAIN = str(paths.ROOT / "app" / "main.py")
 
@@ -20,8 +21,13 @@ MAIN = str(paths.ROOT / "app" / "main.py")
     ],
 )
 def test_the_app_is_served(monkeypatch, options, flags):
-    started = []
+    started, watching = [], []
+    monkeypatch.setattr(
+        serve.processes, "start_python", lambda arguments, log: watching.append(arguments)
+    )
     monkeypatch.setattr(os, "execv", lambda *arguments: started.append(arguments))
     assert call("app", *options).exit_code == 0
     command = [sys.executable, "-m", "streamlit", "run", MAIN, *flags]
     assert started == [(sys.executable, command)]
+    # Beside it somebody starts workers for jobs that wait, for as long as the server lives.
+    assert watching == [["-m", "peftcore", "queue", "watch", "--process", str(os.getpid())]]
