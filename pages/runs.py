@@ -7,6 +7,7 @@ import streamlit as st
 from app.compare import report_button
 from app.state import cache, run_catalog
 from app.training import (
+    diagnosis_panel,
     evaluation_panel,
     export_panel,
     forgetting_panel,
@@ -53,6 +54,7 @@ def show_one(runs: list[Run]) -> None:
     run_panel.show_run(run)
     if not finished:
         next_panel.show_next(run)
+    diagnosis_panel.show_diagnosis(run)
     run_actions.edit_words(run)
     run_panel.show_results(run)
     forgetting_panel.show_forgetting(run)

@@ -19,7 +19,6 @@ def show_next(run: Run) -> None:
             widgets.page_link("train", "Train again with changes", **{"from": run.id})
         return
     uses = uses_of_run(run, cache.run_store().all())
-    st.header("Next", anchor=False)
     with st.container(horizontal=True):
         for step in next_steps.next_steps(run, uses):
             widgets.page_link(step.page, step.label, **step.query)
