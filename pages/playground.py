@@ -24,10 +24,10 @@ def show() -> None:
     if not runs:
         st.info("Choose at least one adapter to put a question to.")
         return
-    text = playground.write_text(runs)
-    question = playground.question_form(text, runs)
-    if question:
-        playground.show(question, runs)
+    text, parts = playground.write_text(runs)
+    playground.question_form(text, runs, parts)
+    if playground.asked_questions():
+        playground.show(finished_runs)
     else:
         st.caption("Nothing has been sent yet. The first answer takes a while: models are loaded.")
 

@@ -34,7 +34,9 @@ if TYPE_CHECKING:
     from peftcore.jobs.queue import Queue
     from peftcore.models.base_model import BaseModel
     from peftcore.models.catalog import BaseInfo
+    from peftcore.training.predict import TypedAnswer
 
+MOST_TYPED_ANSWERS = 512
 KIND_ORDER = {"encoder-decoder": 0, "decoder": 1, "encoder": 2}
 
 
@@ -205,20 +207,46 @@ def adapted_model(run: Run) -> AdaptedModel:
     return load_adapter(run, base_model(run.spec.base))
 
 
-@st.cache_data(max_entries=512, show_spinner=False, hash_funcs=BY_ADAPTER)
-def adapter_answer(run: Run, text: str, seed_index: int = 0) -> str:
-    """Return a trained adapter's answer to a text."""
+@st.cache_resource(max_entries=1, show_spinner=False)
+def _typed_answers() -> dict[Any, TypedAnswer]:
+    """Answers to typed texts by who was asked what; the oldest go first."""
+    return {}
+
+
+def _remembered(key: Any, answer: Callable[[], TypedAnswer]) -> TypedAnswer:
+    """Return a remembered answer, or ask for it; one that was cut short is not kept."""
+    known = _typed_answers()
+    if key in known:
+        return known[key]
+    found = answer()
+    if not found.cut:
+        known[key] = found
+        while len(known) > MOST_TYPED_ANSWERS:
+            known.pop(next(iter(known)), None)
+    return found
+
+
+def adapter_answer(
+    run: Run, text: str, seed_index: int = 0, tick: Callable[[], None] = lambda: None
+) -> TypedAnswer:
+    """Return a trained adapter's answer to a text; `tick` is called at every token."""
     from peftcore.training import predict
 
-    return predict.answer_texts(run, adapted_model(run), [text], seed_index=seed_index)[0]
+    limits = predict.AnswerLimits(tick=tick)
+    return _remembered(
+        (adapter_version(run), text, seed_index),
+        lambda: predict.answer_typed(run, adapted_model(run), text, seed_index, limits),
+    )
 
 
-@st.cache_data(max_entries=256, show_spinner=False)
-def base_answer(name: str, text: str) -> str:
-    """Return what the untouched base writes after a text."""
+def base_answer(name: str, text: str, tick: Callable[[], None] = lambda: None) -> TypedAnswer:
+    """Return what the untouched base writes after a text; `tick` is called at every token."""
     from peftcore.training import predict
 
-    return predict.answer_base(base_model(name), [text])[0]
+    limits = predict.AnswerLimits(tick=tick)
+    return _remembered(
+        (name, text), lambda: predict.answer_base_typed(base_model(name), text, limits)
+    )
 
 
 @st.cache_resource(max_entries=2, show_spinner=False)

@@ -7,8 +7,12 @@ answer equally.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import time
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TOKEN_SETTINGS = ("pad_token_id", "bos_token_id", "eos_token_id", "decoder_start_token_id")
 # What writes the same whether or not it is set: ids of tokens, what a pass returns or keeps, the
@@ -66,3 +70,19 @@ def search_options(tokenizer: Any, max_new_tokens: int, beams: int = 1) -> dict[
         "pad_token_id": tokenizer.pad_token_id,
         "eos_token_id": tokenizer.eos_token_id,
     }
+
+
+class TimeWatch:
+    """A stopping criterion of `generate`: ends it after some seconds, and may be asked to stop.
+
+    tick is called at every token; what it raises ends the generation.
+    """
+
+    def __init__(self, seconds: float, tick: Callable[[], None]) -> None:
+        self.end, self.tick, self.ran_out = time.monotonic() + seconds, tick, False
+
+    def __call__(self, input_ids: Tensor, scores: Any, **_: Any) -> Tensor:
+        """Return for each of n rows whether it is to end, (n,)."""
+        self.tick()
+        self.ran_out = time.monotonic() >= self.end
+        return input_ids.new_full((len(input_ids),), self.ran_out).bool()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from peftcore import tasks
 from peftcore.data.task import Example
@@ -17,6 +18,25 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 PAIR_SEPARATOR = "||"  # between the two texts of a pair, for encoders
+MOST_TOKENS = 1024  # of a typed text; longer ones take minutes on a processor
+MOST_SECONDS = 30.0  # of one answer; what is written by then is shown
+
+
+@dataclass(frozen=True)
+class AnswerLimits:
+    """Limits of one typed answer; `tick` is called at every token and may raise to stop."""
+
+    tokens: int = MOST_TOKENS
+    seconds: float = MOST_SECONDS
+    tick: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True)
+class TypedAnswer:
+    """An answer to a typed text; `cut` if its time ran out before its end."""
+
+    text: str
+    cut: bool = False
 
 
 def typed_example(text: str, task_parts: int = 2) -> Example:
@@ -50,8 +70,56 @@ def answer_texts(
     return [each.text for each in answers[seed_index]]
 
 
-def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48) -> list[str]:
-    """Return the untouched base's continuation of each text; BadInput for encoders."""
+def answer_typed(
+    run: Run, adapted: AdaptedModel, text: str, seed_index: int, limits: AnswerLimits
+) -> TypedAnswer:
+    """Return one seed's answer to a typed text within limits; BadInput if the text is too long."""
+    from peftcore.models.batching import ExampleBatcher
+    from peftcore.training import evaluation
+
+    one = adapted.one_seed(seed_index)
+    task = tasks.find_task(run.spec.task)
+    batcher = ExampleBatcher(adapted.base, task.labels, planning.prompt_length(run.spec, one.base))
+    row = typed_example(text)
+    _check_length(len(batcher.tokenize(row).input_ids), limits)
+    watch = decoding.TimeWatch(limits.seconds, limits.tick)
+    [answer] = evaluation.answer_rows(
+        one, task, [row], batcher, run.spec.evaluation, {"stopping_criteria": [watch]}
+    )
+    return TypedAnswer(answer, watch.ran_out)
+
+
+def _check_length(tokens: int, limits: AnswerLimits) -> None:
+    """Raise BadInput for a text that takes too long to read."""
+    if tokens > limits.tokens:
+        raise BadInput(
+            f"this text has {tokens:,} tokens, and up to {limits.tokens:,} are answered here: "
+            "shorten it, or import it as a table and let a run answer it"
+        )
+
+
+def answer_base_typed(
+    base: BaseModel, text: str, limits: AnswerLimits, max_new_tokens: int = 48
+) -> TypedAnswer:
+    """Return the untouched base's continuation of a typed text within limits."""
+    watch = decoding.TimeWatch(limits.seconds, limits.tick)
+    if base.kind != "encoder":
+        _check_length(len(base.tokenizer(text)["input_ids"]), limits)
+    more = {"stopping_criteria": [watch]}
+    [answer] = answer_base(base, [text], max_new_tokens, more)
+    return TypedAnswer(answer, watch.ran_out)
+
+
+def answer_base(
+    base: BaseModel,
+    texts: Sequence[str],
+    max_new_tokens: int = 48,
+    more_options: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Return the untouched base's continuation of each text; BadInput for encoders.
+
+    more_options go to `generate`.
+    """
     import torch
 
     from peftcore.models.batching import ExampleBatcher
@@ -69,6 +137,7 @@ def answer_base(base: BaseModel, texts: Sequence[str], max_new_tokens: int = 48)
                 input_ids=batch.input_ids,
                 attention_mask=batch.attention_mask,
                 **decoding.search_options(tokenizer, max_new_tokens),
+                **(more_options or {}),
             )
             new = out[:, batch.input_ids.shape[1] :] if base.kind == "decoder" else out
             answers.append(str(tokenizer.decode(new[0], skip_special_tokens=True)).strip())

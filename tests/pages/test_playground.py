@@ -7,6 +7,7 @@ from support.runs import make_run, make_runs
 from app.state import cache
 from peftcore.errors import BadInput
 from peftcore.models import catalog
+from peftcore.training.predict import TypedAnswer
 
 
 @pytest.fixture(autouse=True)
@@ -14,11 +15,11 @@ def asked(monkeypatch, no_demo_runs):
     """Answers that say what was asked; the list of all questions."""
     questions = []
 
-    def answer(run, text, seed=0):
+    def answer(run, text, seed=0, tick=None):
         questions.append((run.id, text, seed))
-        return f"<b>{text[:9]}</b> by {run.id} at {seed}"
+        return TypedAnswer(f"<b>{text[:9]}</b> by {run.id} at {seed}")
 
-    def answer_base(name, text):
+    def answer_base(name, text, tick=None):
         raise BadInput(f"{name} cannot write <this>")
 
     monkeypatch.setattr(cache, "adapter_answer", answer)
@@ -97,7 +98,7 @@ def test_an_example_fills_the_text_and_brings_its_reference(asked):
     assert "Underlined words" in words(page)
     page.text_area(key="playground.text").set_value(f"{text} now")
     page.button(key="playground.send").click().run()
-    assert "Reference</span>" not in html(page)
+    assert html(page).count("Reference</span>") == 1  # of the first question, which is kept
 
 
 def test_encoders_get_an_example_without_its_template(asked, monkeypatch):
@@ -133,3 +134,65 @@ def test_adapters_of_several_tasks_are_told_apart():
     page = open_page("playground")
     names = page.multiselect[0].options
     assert sorted(names) == ["LoRA · miniworld_nli", "LoRA · miniworld_venues"]
+
+
+def send(page, text):
+    page.text_area(key="playground.text").set_value(text)
+    return page.button(key="playground.send").click().run()
+
+
+def test_what_was_asked_before_is_kept_and_can_be_forgotten(asked):
+    make_run("lora")
+    page = open_page("playground")
+    send(page, "first one")
+    send(page, "second")
+    assert "first one" in html(page)
+    assert html(page).index("second") < html(page).index("first one")
+    assert len(asked) == 2  # nothing is asked again
+    page.button(key="playground.forget").click().run()
+    assert "first one" not in html(page)
+    assert not page.exception
+
+
+def test_a_stop_keeps_what_was_answered_and_asks_nobody_else(asked, monkeypatch):
+    first, second = make_runs(methods=("lora", "spt"))
+    page = open_page("playground")
+    known = cache.adapter_answer
+
+    def interrupted(run, text, seed=0, tick=None):
+        if len(asked) == 1:  # as a click on Stop does while the second one writes
+            page.session_state["playground.history"][0].stopped = True
+            from streamlit.runtime.scriptrunner import StopException
+
+            raise StopException
+        return known(run, text, seed, tick)
+
+    monkeypatch.setattr(cache, "adapter_answer", interrupted)
+    send(page, "a text")
+    page.run()
+    assert len(asked) == 1
+    assert "Stopped; what had been answered by then stays." in words(page)
+    assert f"by {asked[0][0]}" in html(page)
+    assert {first.id, second.id} >= {asked[0][0]}
+
+
+def test_an_answer_whose_time_ran_out_says_so(monkeypatch):
+    make_run("lora")
+    monkeypatch.setattr(cache, "adapter_answer", lambda *_: TypedAnswer("as far as", cut=True))
+    page = send(open_page("playground"), "a text")
+    assert "as far as … (cut off: its time had run out)" in html(page)
+
+
+def test_a_template_is_filled_in_by_fields(asked):
+    make_run("lora")
+    page = open_page("playground")
+    page.toggle(key="playground.by_fields").set_value(True).run()
+    fields = [each for each in page.text_area if each.key.startswith("playground.field.")]
+    assert len(fields) == 2
+    for field, text in zip(fields, ("the cat sat", "it sat"), strict=True):
+        field.set_value(text)
+    page.button(key="playground.send").click().run()
+    [(_, text, _)] = asked
+    assert "the cat sat" in text
+    assert len(text) > len("the cat sat" + "it sat")  # the template stands around them
+    assert not page.exception
