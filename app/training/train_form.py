@@ -96,7 +96,6 @@ def pick_steps(beginning: Beginning) -> Steps:
         st.subheader("1 · Task and base", anchor=False)
         task = pickers.pick_task("train.task")
         base = pickers.pick_base("train.base")
-        words = _pick_label_words(beginning, task, base)
         st.caption(f"{widgets.describe_base(base)}. {widgets.escape_markdown(task.source_note)}")
     with second:
         st.subheader("2 · Methods", anchor=False)
@@ -106,6 +105,7 @@ def pick_steps(beginning: Beginning) -> Steps:
         size = run_size.pick_size(base)
         key = run_size.form_key(base, size, beginning.prefix)
         numbers = _pick_numbers(beginning, task, size, key)
+    words = _pick_label_words(beginning, task, base)
     return Steps(task, base, methods, suited, size, key, numbers, words)
 
 

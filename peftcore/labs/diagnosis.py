@@ -110,8 +110,9 @@ def _prompt_scale(adapted: AdaptedModel, base: BaseModel) -> float | None:
         soft = adapted.adapter.soft_tokens(mix, adapted.seeds)  # (s, p, d)
     if soft is None:
         return None
-    words = vector_norm(base.embeddings.float(), dim=-1)
-    return float(vector_norm(soft.float(), dim=-1).median() / words.median())
+    words = vector_norm(base.embeddings.detach().float(), dim=-1)
+    lengths = vector_norm(soft.detach().float(), dim=-1)
+    return float(lengths.median() / words.median())
 
 
 def _effect(adapted: AdaptedModel, base: BaseModel, batch: Batch) -> float:

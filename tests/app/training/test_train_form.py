@@ -9,6 +9,7 @@ from support.runs import make_run
 from app.state import cache
 from app.training import available_data, train_address
 from peftcore.data.task import Example
+from peftcore.training import presets
 
 
 def address(page):
@@ -66,7 +67,8 @@ def test_an_address_that_does_not_fit_is_named_and_left_out():
     page = open_page("train", training__steps="many", protocol="none")
     assert "steps" in words(page)
     assert "no protocol 'none'" in words(page).lower()
-    assert page.number_input(key="train.steps").value == 200
+    usual = presets.presets_for(0)[presets.USUAL].values
+    assert page.number_input(key="train.steps").value == usual["steps"]
     assert sound(page)
 
 
