@@ -21,7 +21,7 @@ from peftcore.system import atomic_files
 
 FOLDER = paths.ASSETS / "screenshots"
 MADE_FILE = "made.json"
-WIDTH, SETTLE_MS = 1280, 4000  # pixels; milliseconds for charts to be drawn
+WIDTH, SETTLE_MS = 1280, 12_000  # pixels; milliseconds until charts are drawn and Home stands still
 FOLDER_OF_PAGE = {"train": "training", "playground": "training", "rate": "rating", "home": "learn"}
 
 
