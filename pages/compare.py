@@ -32,6 +32,7 @@ def show() -> None:
         runs = selection.pick_runs(of_task, requested, across)
         margin = selection.pick_margin()
         about = population.pick_population("compare.population")
+        facet = selection.pick_facet(runs)
     if not runs:
         st.info("Choose at least one run; two or more can be compared.")
         return
@@ -48,6 +49,7 @@ def show() -> None:
         margin,
         about,
         selection.table_with_metric(runs, metric),
+        facet,
     )
     verdict_views.show_headline(chosen)
     verdict_views.show_scores(chosen)
@@ -59,8 +61,7 @@ def show() -> None:
     @st.fragment
     @errors.guarded
     def look_closer() -> None:
-        view = widgets.view_switch("compare", views.VIEWS)
-        views.VIEWS[view](chosen)
+        views.VIEWS[views.pick_view()](chosen)
 
     look_closer()
     with st.container(horizontal=True):

@@ -54,18 +54,19 @@ def show_answers(chosen: Comparison) -> None:
 def _controls(chosen: Comparison, seeds: list[int], labelled: bool) -> tuple[int, str, str | None]:
     """Seed, filter, and the run differences are marked against (None: the references)."""
     choices = [EVERY, DISAGREE, *([WRONG, SPLIT] if labelled else [])]
-    answer_filter = pickers.pick_one("Examples", choices, "compare.filter", default=EVERY)
+    answer_filter = pickers.pick_in_url("Examples", choices, "compare.filter")
     left, right = st.columns([1, 3])
-    seed = left.selectbox("Seed", seeds, key="compare.seed")
-    others = [None, *(run.id for run in chosen.runs)]
-    reference_run = right.selectbox(
-        "Mark differences from",
-        others,
-        format_func=lambda run: chosen.styles[run].name if run else REFERENCES,
-        key="compare.against",
-        help="Words only the answer has are underlined; words it lacks are struck through.",
-    )
-    return seed, answer_filter, reference_run
+    with left:
+        seed = pickers.pick_from_list("Seed", seeds, "compare.seed")
+    with right:
+        reference_run = pickers.pick_from_list(
+            "Mark differences from",
+            ["references", *(run.id for run in chosen.runs)],
+            "compare.against",
+            lambda run: chosen.styles[run].name if run in chosen.styles else REFERENCES,
+            help="Words only the answer has are underlined; words it lacks are struck through.",
+        )
+    return seed, answer_filter, reference_run if reference_run in chosen.styles else None
 
 
 def filter_examples(answers: pd.DataFrame, answer_filter: str) -> list[str]:

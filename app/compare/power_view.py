@@ -9,6 +9,9 @@ from app.compare.selection import Comparison
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import inference, judgement, power, run_tables
 
+KEY = "compare.wanted"  # also in the address
+SMALLEST, LARGEST = 0.1, 100.0  # points
+
 
 def show_power(chosen: Comparison) -> None:
     """Choose two runs and a difference; what it takes, from what their seeds and items vary by."""
@@ -20,15 +23,7 @@ def show_power(chosen: Comparison) -> None:
     if components is None or not run_tables.has_items(first):
         st.info("That takes at least two seeds, and a metric with parts by test example.")
         return
-    wanted = st.number_input(
-        "Difference to see (points)",
-        min_value=0.1,
-        max_value=100.0,
-        value=chosen.margin,
-        step=0.5,
-        format="%.1f",
-        key="compare.wanted",
-    )
+    wanted = _pick_difference(chosen.margin)
     one, _ = inference.common_part(first, second)
     scale, size = judgement.points_scale(chosen.metric), (len(one.seeds), len(one.items))
     st.markdown(power.power_in_words(components, *size, wanted / scale, scale))
@@ -45,6 +40,32 @@ def show_power(chosen: Comparison) -> None:
             f"and {spread[2]:.1f} from answer to answer (standard deviations). A difference counts "
             "as seen where a two-sided test at 5 % finds it about four times in five."
         )
+    )
+
+
+def _pick_difference(margin: float) -> float:
+    """The difference to see, in points, kept in the address; the margin unless it names another."""
+    requested = st.query_params.get(KEY, "")
+    if requested:
+        try:
+            value = float(requested)
+        except ValueError:
+            value = margin
+        if SMALLEST <= value <= LARGEST and st.session_state.get(KEY) != value:
+            st.session_state[KEY] = value
+    st.session_state.setdefault(KEY, margin)
+
+    def write_url() -> None:
+        st.query_params[KEY] = f"{st.session_state[KEY]:g}"
+
+    return st.number_input(
+        "Difference to see (points)",
+        min_value=SMALLEST,
+        max_value=LARGEST,
+        step=0.5,
+        format="%.1f",
+        key=KEY,
+        on_change=write_url,
     )
 
 

@@ -19,12 +19,12 @@ from app.state import cache
 from app.state.rating_store import current_experimenter, rating_store
 from app.state.run_catalog import find_task, finished_runs, suggest_runs, task_title
 from app.theme import RunStyle
-from app.ui import url_state, widgets
+from app.ui import pickers, url_state, widgets
 from app.ui.pickers import requested_run_ids
-from app.ui.run_styles import styles_by_run
+from app.ui.run_styles import setting_name, styles_by_run
 from app.ui.widgets import escape_markdown
 from peftcore import paths, rating
-from peftcore.analysis import base_answers, comparability, comparison, judgement
+from peftcore.analysis import base_answers, comparability, comparison, judgement, settings_table
 from peftcore.analysis.base_answers import BaseReference
 from peftcore.analysis.inference import Population
 from peftcore.analysis.judgement import JudgedRuns
@@ -36,6 +36,7 @@ from peftcore.runs.store import Run, RunStore
 
 METRIC_PARAM, MARGIN_PARAM = "metric", "margin"  # in the address, beside runs
 MARGIN_KEY = "compare.margin"
+FACET_KEY, ONE_PANEL = "compare.facet", "none"
 CHOICES = (METRIC_PARAM, MARGIN_PARAM, "population", "pair", "compare.view")
 SHIPPED_RUNS = paths.ASSETS / "sweep_runs"
 
@@ -50,6 +51,7 @@ class Comparison:
     margin: float  # points within which runs count as equal
     population: Population  # whom intervals are about
     table: pd.DataFrame  # one row per run and seed
+    facet: str = ""  # setting whose values have a panel each; empty for one picture
 
     @cached_property
     def judgement(self) -> JudgedRuns:
@@ -200,6 +202,22 @@ def keep_runs_in_url(runs: Sequence[Run]) -> None:
     """Write the runs beside what else the address has, so that a link is whole."""
     if "runs" not in st.query_params and set(st.query_params) & set(CHOICES):
         _write_url([run.id for run in runs])
+
+
+def pick_facet(runs: Sequence[Run]) -> str:
+    """A setting whose values have a panel of the dot plot each, kept in the address."""
+    table = settings_table.tabulate_settings(list(runs))
+    differing = [name for name in table.loc[table["differs"], "setting"] if name != "method"]
+    if not differing:
+        return ""
+    chosen = pickers.pick_from_list(
+        "Panels by",
+        [ONE_PANEL, *differing],
+        FACET_KEY,
+        lambda name: "one picture" if name == ONE_PANEL else setting_name(name).capitalize(),
+        help="Runs with equal values of this setting stand together in a panel.",
+    )
+    return "" if chosen == ONE_PANEL else chosen
 
 
 def pick_margin() -> float:

@@ -7,8 +7,10 @@ import streamlit as st
 from app.compare import pairs, tables
 from app.compare.selection import Comparison
 from app.figures import slices as slice_figures
+from app.state.rating_store import current_experimenter, rating_store
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
+from peftcore import rating
 from peftcore.analysis import judgement, run_tables
 
 WORDS_KEY, WORDS_PARAM = "compare.words", "words"
@@ -16,7 +18,7 @@ MOST_WORDS = 8
 
 
 def show_slices(chosen: Comparison) -> None:
-    """Choose two runs; their difference by label, length and words of the input."""
+    """Choose two runs; their difference by label, length, words and agreement of raters."""
     pair = pairs.pick_pair(chosen)
     if pair is None:
         return
@@ -27,7 +29,8 @@ def show_slices(chosen: Comparison) -> None:
         return
     words = _pick_words()
     rows = tables.slices_between(
-        before, after, words, chosen.metric, chosen.margin, chosen.judgement.population
+        *(before, after, words, chosen.metric, chosen.margin, chosen.judgement.population),
+        rating.raters_agree(rating_store(), current_experimenter(), list(pair)),
     )
     if rows.empty:
         st.info("There are too few test examples to look at parts of them.")

@@ -145,11 +145,15 @@ def slices_between(
     metric: str,
     margin: float,
     population: Population,
+    agreement: dict[str, bool],
 ) -> pd.DataFrame:
-    """Judge second against first on slices of their examples; margin in points."""
+    """Judge second against first on slices of their examples; margin in points.
+
+    agreement: of examples that several people rated, whether they agreed.
+    """
     one, other = seed_item_table(first, metric), seed_item_table(second, metric)
     assert one is not None
     assert other is not None
-    found = slices.find_slices(asked_examples(first), words)
+    found = slices.find_slices(asked_examples(first), words, agreement)
     unit_margin = margin / judgement.points_scale(metric)
     return slices.judge_slices(one, other, found, metric, unit_margin, population)

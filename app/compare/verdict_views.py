@@ -10,8 +10,9 @@ from app.compare.selection import Comparison
 from app.figures import compare, verdicts
 from app.ui import pickers, population
 from app.ui.charts import chart
+from app.ui.run_styles import setting_name, setting_value
 from app.ui.widgets import escape_markdown
-from peftcore.analysis import best_steps, draws, judgement
+from peftcore.analysis import best_steps, draws, judgement, settings_table
 from peftcore.runs import zero_shot
 
 
@@ -107,6 +108,10 @@ def show_scores(chosen: Comparison) -> None:
     if chosen.summary.dropna(subset=["mean"]).empty:
         return
 
+    if chosen.facet:
+        _show_panels(chosen)
+        return
+
     def seeds() -> pd.DataFrame:
         table = chosen.table[["run", "seed", chosen.metric]].copy()
         table["run"] = [chosen.names[run] for run in table["run"]]
@@ -133,6 +138,35 @@ def show_scores(chosen: Comparison) -> None:
         ),
         table=seeds,
     )
+
+
+def _show_panels(chosen: Comparison) -> None:
+    """A panel of the dot plot for each value of a setting, all on one axis."""
+    groups = settings_table.group_by_setting(chosen.runs, chosen.facet)
+    span = compare.score_range(chosen.summary, chosen.table, chosen.metric)
+    columns = st.columns(min(2, len(groups)))
+    for nth, (value, runs) in enumerate(groups.items()):
+        rows = chosen.summary[chosen.summary["run"].isin(runs)]
+        if rows["mean"].isna().all():
+            continue
+        words = "not there" if value is None else setting_value(value)
+        figure = compare.score_intervals(
+            rows,
+            chosen.table[chosen.table["run"].isin(runs)],
+            chosen.metric,
+            chosen.styles,
+            references=chosen.chance_levels,
+            title=f"{setting_name(chosen.facet).capitalize()}: {words}",
+        )
+        figure.update_xaxes(range=span)
+        with columns[nth % len(columns)]:
+            chart(
+                figure,
+                key=f"compare.scores.{nth}",
+                name=f"{chosen.file_stem}-scores-{nth}",
+                alt=compare.score_intervals_alt(rows, chosen.metric, chosen.styles),
+                table=rows,
+            )
 
 
 def short_finding(chosen: Comparison) -> str:

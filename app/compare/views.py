@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
@@ -43,6 +44,7 @@ MARKS = {
 def show_summary(chosen: Comparison) -> None:
     """The table of runs, with downloads as CSV and LaTeX."""
     shown = _summary_in_words(chosen)
+    shown = shown[["Key", "Run", *_pick_columns(list(shown)[2:])]]
     colours = [chosen.styles[run].colour for run in chosen.summary["run"]]
     styled = shown.style.apply(lambda _: [f"color: {c}" for c in colours], subset=["Key"])
     form, title = compare.value_format(chosen.metric), compare.find_measure(chosen.metric).title
@@ -82,6 +84,15 @@ def show_summary(chosen: Comparison) -> None:
                 on_click="ignore",
                 help=f"The table above as {label}",
             )
+
+
+def _pick_columns(known: list[str]) -> list[str]:
+    """Columns of the table that the reader wants, kept in the address; all to begin with."""
+    key = "compare.columns"
+    on_change = url_state.sync_several_with_url("Column", key, known, first=known)
+    with st.popover("Columns", icon=":material/view_column:"):
+        chosen = st.multiselect("Columns", known, key=key, on_change=on_change)
+    return [name for name in known if name in chosen]
 
 
 def _summary_in_words(chosen: Comparison) -> pd.DataFrame:
@@ -231,17 +242,49 @@ def show_confusions(chosen: Comparison) -> None:
             )
 
 
-VIEWS: dict[str, Callable[[Comparison], None]] = {
-    "Table": show_summary,
-    "Flips": flips_view.show_flips,
-    "Slices": slices_view.show_slices,
-    "Metrics": metrics_view.show_metrics,
-    "Pareto": pareto_view.show_pareto,
-    "Curves": show_learning_curves,
-    "Against one": verdict_views.show_reference,
-    "Answers": compare_answers.show_answers,
-    "Labels": show_confusions,
-    "Settings": settings_view.show_settings,
-    "Groups": settings_view.show_groups,
-    "Power": power_view.show_power,
+GROUPS: dict[str, dict[str, Callable[[Comparison], None]]] = {
+    "Scores": {
+        "Table": show_summary,
+        "Metrics": metrics_view.show_metrics,
+        "Against one": verdict_views.show_reference,
+    },
+    "Examples": {
+        "Flips": flips_view.show_flips,
+        "Slices": slices_view.show_slices,
+        "Answers": compare_answers.show_answers,
+        "Labels": show_confusions,
+    },
+    "Costs": {
+        "Pareto": pareto_view.show_pareto,
+        "Curves": show_learning_curves,
+        "Power": power_view.show_power,
+    },
+    "Settings": {
+        "All settings": settings_view.show_settings,
+        "Groups": settings_view.show_groups,
+    },
 }
+VIEWS = {name: show for group in GROUPS.values() for name, show in group.items()}
+GROUP_KEY, VIEW_KEY = "compare.views", "compare.view"
+
+
+def pick_view() -> str:
+    """Offer groups of views and the views of one; the view stands in the address."""
+    write_url = url_state.sync_with_url("View", VIEW_KEY, list(VIEWS))
+    view = str(st.session_state[VIEW_KEY])
+    group = next(name for name, views in GROUPS.items() if view in views)
+    st.session_state[GROUP_KEY] = group
+
+    def open_first() -> None:
+        st.session_state[VIEW_KEY] = next(iter(GROUPS[st.session_state[GROUP_KEY]]))
+        write_url()
+
+    common: dict[str, Any] = {"required": True, "label_visibility": "collapsed"}
+    with st.container(horizontal=True, gap="medium"):
+        st.segmented_control(
+            "Look closer at", list(GROUPS), key=GROUP_KEY, on_change=open_first, **common
+        )
+        st.segmented_control(
+            "View", list(GROUPS[group]), key=VIEW_KEY, on_change=write_url, **common
+        )
+    return view

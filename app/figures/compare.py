@@ -97,6 +97,15 @@ def _anchor(value: float, metric: str) -> str:
     return "left" if share < 0.2 else "right" if share > 0.8 else "center"
 
 
+def score_range(summary: pd.DataFrame, table: pd.DataFrame, metric: str) -> tuple[float, float]:
+    """Return a range with every seed and limit in it, for panels on one axis."""
+    ends = pd.concat([table[metric], summary["low"], summary["high"]]).dropna()
+    room = 0.06 * (float(ends.max() - ends.min()) or 1.0)
+    bounds = _axis_bounds(metric)
+    low, high = float(ends.min()) - room, float(ends.max()) + room
+    return max(low, bounds.get("minallowed", low)), min(high, bounds.get("maxallowed", high))
+
+
 def _axis_bounds(metric: str) -> dict[str, float]:
     """Bound an axis by what a metric can be, with room for marks at the ends."""
     low, high = metric_range(metric)
@@ -260,48 +269,6 @@ def score_by_parameters_alt(
     return (
         f"{find_measure(metric).title} against trainable parameters. {'; '.join(parts) or 'None'}."
     )
-
-
-def difference_intervals(
-    tests: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle], reference: str
-) -> go.Figure:
-    """Each run's paired difference to the reference with its 95 % interval."""
-    rows = tests.dropna(subset=["difference"]).reset_index(drop=True)
-    figure, form = empty_chart(120 + ROW_HEIGHT * max(len(rows), 1)), value_format(metric)
-    figure.add_vline(x=0, line={"color": NEUTRAL, "dash": "dash", "width": 1.5})
-    for index, row in rows.iterrows():
-        style = styles[row["run"]]
-        width = row["high"] - row["difference"] if pd.notna(row["high"]) else 0
-        words = f"{row['difference']:+{form}}, p {row['p']:.3g}, {row['n']} pairs of seeds"
-        figure.add_scatter(
-            x=[row["difference"]],
-            y=[-float(index)],
-            error_x={"array": [width], "color": style.colour, "thickness": 2, "width": 6},
-            mode="markers+text",
-            marker={"color": style.colour, "size": 13, "symbol": style.symbol},
-            text=[f"{row['difference']:+{form}}"],
-            textposition="top center",
-            hovertemplate=f"<b>{plotly_text(style.name)}</b><br>{words}<extra></extra>",
-        )
-    other = plotly_text(styles[reference].name)
-    figure.update_xaxes(title_text=f"{find_measure(metric).title}: difference to {other}")
-    label_rows(figure, [styles[run].name for run in rows["run"]])
-    title = f"Paired difference, 95 % interval, {_seed_count_text(rows)}"
-    figure.update_layout(title={"text": title, "x": 0})
-    return figure
-
-
-def difference_intervals_alt(
-    tests: pd.DataFrame, metric: str, styles: Mapping[str, RunStyle], reference: str
-) -> str:
-    """The chart of differences in words."""
-    form = value_format(metric)
-    parts = [
-        f"{styles[row['run']].name} {row['difference']:+{form}} (p {row['p']:.3g})"
-        for _, row in tests.dropna(subset=["difference"]).iterrows()
-    ]
-    other = styles[reference].name
-    return f"{find_measure(metric).title}, difference to {other}. {'; '.join(parts) or 'None'}."
 
 
 def _seed_count_text(rows: pd.DataFrame) -> str:

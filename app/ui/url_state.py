@@ -21,6 +21,7 @@ RENAMED_VIEWS = {  # key and old value → value of today
     ("compare.view", "Scores"): "Table",
     ("compare.view", "Size"): "Pareto",
     ("compare.view", "Tests"): "Against one",
+    ("compare.view", "Settings"): "All settings",
 }
 
 
@@ -48,6 +49,7 @@ def sync_with_url(
     """
     name = name or key
     requested = st.query_params.get(name, "")
+    requested = RENAMED_VIEWS.get((name, requested), requested)
     option = find_option(options, format_option, requested) if requested else None
     if option is not None:
         if st.session_state.get(key) != option:

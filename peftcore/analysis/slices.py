@@ -1,14 +1,15 @@
 """Where a difference lies: two runs on parts of the test examples, with Holm over the parts.
 
-Parts are by gold label, by length of the input and by a word in it. Looking at many of them finds
-something by chance, so p is corrected for all that are shown.
+Parts are by gold label, by length of the input, by a word in it, and by whether people who rated
+the explanations agreed. Looking at many of them finds something by chance, so p is corrected for
+all that are shown.
 """
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,10 +39,15 @@ class Slice:
     items: tuple[str, ...]
 
 
-def find_slices(examples: pd.DataFrame, words: Sequence[str] = ()) -> list[Slice]:
+def find_slices(
+    examples: pd.DataFrame,
+    words: Sequence[str] = (),
+    raters_agree: Mapping[str, bool] | None = None,
+) -> list[Slice]:
     """Find slices of examples (columns example, source, label): labels, thirds by length, words.
 
     words: those of the reader; without any, the words that split the examples most evenly.
+    raters_agree: of examples that several people rated, whether they agreed.
     """
     texts = examples["source"].astype(str)
     slices = []
@@ -50,6 +56,9 @@ def find_slices(examples: pd.DataFrame, words: Sequence[str] = ()) -> list[Slice
         slices = [_slice(examples, "Label", str(x), examples["label"] == x) for x in sorted(labels)]
     lengths = texts.str.split().str.len().to_numpy()
     slices += [_slice(examples, "Length", name, mask) for name, mask in _thirds(lengths)]
+    for agree, name in ((True, "raters agree"), (False, "raters differ")):
+        mask = examples["example"].astype(str).map((raters_agree or {}).get) == agree
+        slices.append(_slice(examples, "Raters", name, mask))
     found = [each for each in slices if len(each.items) >= FEWEST_ITEMS]
     vocabulary = [_words_of(text) for text in texts]
     for word in words or _telling_words(vocabulary):

@@ -66,3 +66,12 @@ def test_a_slice_without_items_has_no_verdict(examples):
 
 def test_no_examples_have_no_slices():
     assert slices.find_slices(pd.DataFrame({"example": [], "source": [], "label": []})) == []
+
+
+def test_examples_that_people_rated_are_split_by_whether_they_agreed(examples):
+    agree = {f"i{n}": n % 2 == 0 for n in range(40)}
+    found = {s.name: s.items for s in slices.find_slices(examples, (), agree) if s.kind == "Raters"}
+    assert len(found["raters agree"]) == len(found["raters differ"]) == 20
+    assert "i2" in found["raters agree"]
+    few = {f"i{n}": True for n in range(slices.FEWEST_ITEMS - 1)}
+    assert all(s.kind != "Raters" for s in slices.find_slices(examples, (), few))

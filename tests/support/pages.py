@@ -8,6 +8,7 @@ from typing import Any
 from streamlit.testing.v1 import AppTest
 
 from app import nav
+from app.compare.views import GROUPS
 from app.ui.errors import log_file
 from peftcore import paths
 
@@ -26,6 +27,9 @@ def open_page(name: str, view: str = "", **query: str) -> AppTest:
 
 def show_view(page: AppTest, name: str, view: str) -> AppTest:
     """The page with another of its views."""
+    if name == "compare":
+        group = next(group for group, views in GROUPS.items() if view in views)
+        page = page.segmented_control(key="compare.views").set_value(group).run()
     return sound(page.segmented_control(key=f"{name}.view").set_value(view).run())
 
 

@@ -36,3 +36,10 @@ def test_hostile_answers_stay_text():
     shown = html(open_page("compare", "Answers"))
     assert "&lt;script&gt;" in shown.replace("<ins>", "").replace("</ins>", "")
     assert "<script>" not in shown
+
+
+def test_filter_seed_and_reference_stand_in_the_address():
+    runs = make_runs(methods=("lora", "spt"))
+    page = open_page("compare", "Answers", compare__seed="2", compare__against=runs[0].id)
+    assert page.selectbox(key="compare.seed").value == 2
+    assert page.selectbox(key="compare.against").value == runs[0].id

@@ -18,3 +18,11 @@ def test_one_seed_shows_nothing():
     for method in ("lora", "spt"):
         make_run(method, population={"seeds": 1})
     assert "at least two seeds" in words(open_page("compare", "Power"))
+
+
+def test_the_difference_stands_in_the_address():
+    make_runs(methods=("lora", "spt"))
+    page = open_page("compare", "Power", compare__wanted="7.5")
+    assert page.number_input(key="compare.wanted").value == 7.5
+    page.number_input(key="compare.wanted").set_value(4.0).run()
+    assert page.query_params["compare.wanted"] in ("4", ["4"])

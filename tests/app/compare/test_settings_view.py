@@ -6,7 +6,7 @@ from support.runs import make_run, make_runs
 
 def test_settings_that_differ_are_shown_and_the_rest_on_request():
     make_runs(methods=("lora", "spt"))
-    page = open_page("compare", "Settings")
+    page = open_page("compare", "All settings")
     table = page.dataframe[0].value
     assert (table["Differs"] == "≠").all()
     assert "method" in set(table["Setting"])

@@ -175,3 +175,28 @@ def test_a_metric_that_was_not_scored_is_said():
     page = open_page("compare")
     assert not page.exception
     assert "None of these runs has this metric" in words(page)
+
+
+def test_views_stand_in_four_groups_and_the_address_names_the_view():
+    make_runs(methods=("lora", "spt"))
+    page = open_page("compare", compare__view="Slices")
+    assert page.segmented_control(key="compare.views").value == "Examples"
+    page.segmented_control(key="compare.views").set_value("Costs").run()
+    assert page.segmented_control(key="compare.view").value == "Pareto"
+    assert page.query_params["compare.view"] in ("Pareto", ["Pareto"])
+
+
+def test_columns_of_the_table_are_chosen_in_the_address():
+    make_runs(methods=("lora", "spt"))
+    page = open_page("compare", compare__columns="Seeds,Trainable parameters")
+    assert list(page.dataframe[0].value) == ["Key", "Run", "Seeds", "Trainable parameters"]
+
+
+def test_a_setting_gives_the_dot_plot_a_panel_for_each_of_its_values():
+    methods, counts = ("lora", "spt"), (200, 300)
+    runs = [make_run(m, training={"steps": steps}) for m in methods for steps in counts]
+    address = ",".join(run.id for run in runs)
+    page = open_page("compare", runs=address, compare__facet="training.steps")
+    panels = [c["layout"] for c in charts(page) if "Steps" in str(c["layout"].get("title"))]
+    assert len(panels) == 2
+    assert panels[0]["xaxis"]["range"] == panels[1]["xaxis"]["range"]
