@@ -7,12 +7,14 @@ from datetime import date
 
 import streamlit as st
 
+from app.state import cache
 from app.state.rating_store import current_experimenter, rating_store
 from peftcore.analysis.inference import Population
 from peftcore.rating import reporting
 from peftcore.reports.groups import ReportOptions
 from peftcore.reports.write import build_report, report_html
 from peftcore.runs.store import Run
+from peftcore.sweeps import tuning_budget
 
 
 def offer_report(
@@ -29,12 +31,13 @@ def offer_report(
     options = ReportOptions(
         metric, margin, population, across_bases=across_bases, made=f"{date.today():%d %B %Y}"
     )
-    store, user = rating_store(), current_experimenter()
+    store, user, run_store = rating_store(), current_experimenter(), cache.run_store()
 
     def content() -> bytes:
         """Write the report; runs beside the page, so it calls nothing of Streamlit."""
         rated = reporting.rated_projects(store, user, [run.id for run in runs])
-        return report_html(build_report(runs, options, rated)).encode()
+        tried = tuning_budget.tried_rates(runs, run_store.all())
+        return report_html(build_report(runs, options, rated, tried=tried)).encode()
 
     st.download_button(
         "Report",

@@ -22,6 +22,7 @@ from peftcore.reports.sentences import headline
 from peftcore.reports.write import Report, build_report, report_html
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps import spec as sweep_spec
+from peftcore.sweeps import tuning_budget
 from peftcore.sweeps.spec import SweepJob
 from peftcore.system import atomic_files, printing
 from peftcore.system.option_groups import grouped
@@ -99,7 +100,8 @@ def report_runs(
         across_bases=judge.across_bases,
     )
     named = [*(runs or []), *what.words()]
-    report = build_report(chosen, options, _rated(chosen, what.project), named)
+    tried = tuning_budget.tried_rates(chosen, RunStore().all())
+    report = build_report(chosen, options, _rated(chosen, what.project), named, tried)
     atomic_files.replace_file(target, report_html(report).encode())
     _print(report, out, as_json)
 

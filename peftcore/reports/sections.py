@@ -11,11 +11,10 @@ from peftcore.analysis.flips import Flips, find_flips
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.verdicts import Verdict
 from peftcore.metrics.scores import find_measure
-from peftcore.reports import answer_html, figures, sentences
+from peftcore.reports import answer_html, depth, figures, sentences
 from peftcore.reports.groups import RunGroup
+from peftcore.reports.labels import run_label
 from peftcore.reports.markup import Cell, Markup, figure, folded, table
-from peftcore.reports.styles import RunStyle
-from peftcore.reports.svg import symbol_path
 from peftcore.reports.text import (
     NO_VALUE,
     count,
@@ -38,15 +37,6 @@ TURNED: dict[Verdict, Verdict] = {
     "equal": "equal",
     "cannot tell": "cannot tell",
 }
-
-
-def run_label(style: RunStyle) -> Markup:
-    """Return a run's name with its symbol in its colour."""
-    key = (
-        '<svg class="key" viewBox="0 0 20 20" aria-hidden="true">'
-        f'<path d="{symbol_path(style.symbol, 10, 10, 7)}" fill="{style.colour}"/></svg>'
-    )
-    return Markup(f"{key}{escape(style.name)}")
 
 
 def runs_table(group: RunGroup) -> str:
@@ -164,6 +154,9 @@ def group_section(group: RunGroup) -> Iterator[str]:
         yield figure(sizes, '<p class="note">Steps: the best mean for at most so many numbers.</p>')
     yield from _curves(group)
     yield from _flips(group)
+    yield from depth.slices_section(group)
+    yield from depth.forgetting_section(group)
+    yield from depth.power_section(group)
     yield from _answers(group)
 
 

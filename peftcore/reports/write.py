@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from peftcore.analysis.settings_table import tabulate_settings
-from peftcore.reports import figures, latex, markup, method_text, provenance
+from peftcore.reports import figures, latex, markup, method_text, provenance, tuning
 from peftcore.reports.groups import GroupedRuns, ReportOptions, group_runs
 from peftcore.reports.human import RatedProject
+from peftcore.reports.labels import run_label
 from peftcore.reports.markup import Cell, Markup, table
 from peftcore.reports.run_styles import (
     method_title,
@@ -20,10 +21,11 @@ from peftcore.reports.run_styles import (
     setting_value,
     styles_by_run,
 )
-from peftcore.reports.sections import group_figures, group_section, run_label
+from peftcore.reports.sections import group_figures, group_section
 from peftcore.reports.sentences import headline
 from peftcore.reports.styles import NEUTRAL, RunStyle, style_of_method
 from peftcore.reports.text import NO_VALUE, count, escape, format_interval, format_value
+from peftcore.reports.tuning import TriedRates
 from peftcore.runs.store import Run
 
 RUNS_IN_TABLE = 6  # runs side by side in a table of settings
@@ -34,12 +36,14 @@ class Report:
     """Contents of a report: the runs in their groups, what people gave them, how it was asked for.
 
     named: the words behind `report` that name what it is about; empty names the runs.
+    tried: how many learning rates each run's method was tried at, where that is known.
     """
 
     grouped: GroupedRuns
     options: ReportOptions
     rated: tuple[RatedProject, ...] = ()
     named: tuple[str, ...] = ()
+    tried: tuple[TriedRates, ...] = ()
 
     @property
     def title(self) -> str:
@@ -55,10 +59,11 @@ def build_report(
     options: ReportOptions | None = None,
     rated: Sequence[RatedProject] = (),
     named: Sequence[str] = (),
+    tried: Sequence[TriedRates] = (),
 ) -> Report:
     """Gather what a report says; BadInput if no run has scores or the metric is not there."""
     chosen = options or ReportOptions()
-    return Report(group_runs(runs, chosen), chosen, tuple(rated), tuple(named))
+    return Report(group_runs(runs, chosen), chosen, tuple(rated), tuple(named), tuple(tried))
 
 
 def report_html(report: Report) -> str:
@@ -114,6 +119,7 @@ def _opening(report: Report) -> str:
 def _shared_sections(report: Report) -> Iterator[tuple[str, str]]:
     """Yield title and content of the sections about all runs."""
     yield "Human scores", "\n".join(_human(report))
+    yield "Tuning budget", _tuning(report)
     yield "Settings", _settings(report)
     yield "Provenance", "\n".join(_provenance(report))
     yield "Methods", "\n".join(_methods(report))
@@ -132,6 +138,17 @@ def _human(report: Report) -> Iterator[str]:
         yield markup.figure(figures.human_plot(rows, styles, project.measure))
         yield _human_table(project, styles)
         yield _agreement_table(project)
+
+
+def _tuning(report: Report) -> str:
+    """Say how many learning rates each method was tried at, and what the best of k brings."""
+    styles = styles_by_run(report.grouped.runs)
+    tried = [each for each in report.tried if each.run in styles]
+    if not tried:
+        return ""
+    words = escape(tuning.fewest_in_words(tried, styles))
+    labels = {run: (style.name, run_label(style)) for run, style in styles.items()}
+    return f"<p>{words}</p>{tuning.tuning_table(tried, labels)}"
 
 
 def _source_style(source: str, names: dict[str, RunStyle]) -> RunStyle:

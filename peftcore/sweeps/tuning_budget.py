@@ -17,6 +17,7 @@ import pandas as pd
 
 from peftcore.adapters import measured_rates
 from peftcore.errors import BadInput
+from peftcore.reports.tuning import TriedRates
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
 from peftcore.sweeps.learning_rate import LearningRateTrial, finished_trials
@@ -121,6 +122,20 @@ def budget_curves(budgets: Sequence[TuningBudget]) -> pd.DataFrame:
         for k in range(1, len(losses) + 1):
             rows.append((budget.run, k, *expected_best(losses, k)))
     return pd.DataFrame(rows, columns=CURVE_COLUMNS).astype({"dev_loss": float})
+
+
+def tried_rates(runs: Sequence[Run], kept: Iterable[Run]) -> list[TriedRates]:
+    """Return what a report says of the tries of runs; nothing where a rate is unknown."""
+    known = [run for run in kept if run.spec.training.learning_rate is not None]
+    if any(run.spec.training.learning_rate is None for run in runs):
+        return []
+    found = []
+    for run in runs:
+        budget = find_budget(run, known)
+        losses = [trial.dev_loss for trial in budget.trials]
+        best = tuple(expected_best(losses, k + 1)[0] for k in range(len(losses)))
+        found.append(TriedRates(run.id, budget.tries, budget.steps, budget.seeds, best))
+    return found
 
 
 def describe_tries(budgets: Sequence[TuningBudget], names: Mapping[str, str]) -> str:

@@ -99,3 +99,13 @@ def test_the_command_tells_tries_and_what_they_bring():
     value = printed("tuning-budget", runs[0].id)
     assert value["tries"] == {runs[0].id: 2}
     assert [row["dev_loss"] for row in value["expected_best"]] == [1.5, 1.0]
+
+
+def test_a_report_gets_the_expected_best_of_every_number_of_tries(tmp_path):
+    store = RunStore(tmp_path)
+    rates = (0.001, 0.002, 0.004)
+    specs = [vary(SPEC, {"training.learning_rate": rate}) for rate in rates]
+    runs = [finished(store, spec, loss) for spec, loss in zip(specs, (0.5, 0.7, 0.6), strict=True)]
+    [found] = tuning_budget.tried_rates(runs[:1], runs)
+    assert found.tries == 3
+    assert found.best == pytest.approx((0.6, (0.5 + 0.5 + 0.6) / 3, 0.5))
