@@ -157,57 +157,6 @@ def subset_heatmap_alt(grid: pd.DataFrame, metrics: Sequence[str]) -> str:
     return f"Scores of {len(parts)} subsets of the weights. {'; '.join(parts)}."
 
 
-def subset_difference_heatmap(differences: pd.DataFrame, metric: str) -> go.Figure:
-    """Row minus column for every two subsets, with p after Holm's correction."""
-    names = list(dict.fromkeys([*differences["first"], *differences["second"]]))
-    form, shape = value_format(metric), (len(names), len(names))
-    shade, words = np.zeros(shape), np.full(shape, "", object)
-    hover = np.full(shape, "", object)
-    for _, row in differences.iterrows():
-        if pd.isna(row["difference"]):
-            continue
-        second, first = names.index(row["second"]), names.index(row["first"])
-        for cell, sign in (((second, first), 1), ((first, second), -1)):
-            difference = sign * row["difference"]
-            shade[cell] = difference
-            words[cell] = f"{difference:+{form}}<br>p {row['holm']:.2g}"
-            one, other = plotly_text(names[cell[0]]), plotly_text(names[cell[1]])
-            hover[cell] = f"{one} minus {other}: {difference:+{form}}, {row['n']} pairs of seeds"
-    figure = _empty_figure(
-        150 + 52 * len(names), title={"text": _pairing_text(differences), "x": 0}
-    )
-    top = max(float(np.abs(shade).max()), 1e-9)
-    other = style_of_method("prompt_tuning", "").colour
-    colours = [
-        [0, with_opacity(other, 0.5)],
-        [0.5, with_opacity(NEUTRAL, 0.05)],
-        [1, with_opacity(SHADE_COLOUR, 0.5)],
-    ]
-    _add_heatmap(figure, shade, words, hover, colours, (-top, top))
-    _label_axes(figure, names, names)
-    headings = [wrap_title(name, 12) for name in names]
-    figure.update_xaxes(ticktext=headings, tickfont={"size": 11})
-    figure.update_yaxes(ticktext=[wrap_title(name, MAX_ROW_CHARACTERS) for name in names])
-    figure.update_layout(margin={"t": 120}, title={"y": 0.98, "yanchor": "top"})
-    return figure
-
-
-def _pairing_text(differences: pd.DataFrame) -> str:
-    return f"Row minus column, paired by {int(differences['n'].max())} seeds"
-
-
-def subset_difference_alt(differences: pd.DataFrame, metric: str) -> str:
-    """The differences in words."""
-    form = value_format(metric)
-    parts = [
-        f"{row['second']} minus {row['first']}: {row['difference']:+{form}}, p {row['holm']:.2g}"
-        for _, row in differences.dropna(subset=["difference"]).iterrows()
-    ]
-    return (
-        f"{find_measure(metric).title}, differences between subsets. {'; '.join(parts) or 'None'}."
-    )
-
-
 def layer_effects_chart(effects: pd.DataFrame, metric: str, whole: float) -> go.Figure:
     """Each layer alone and all but each layer, as differences from the whole choice."""
     figure, form = _empty_figure(420, showlegend=True), value_format(metric)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,6 +17,7 @@ import pandas as pd
 from peftcore.analysis import few_seeds, inference, run_tables, verdicts
 from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import Components, Estimate, Population, SeedItemTable
+from peftcore.analysis.run_tables import ScoredRun
 from peftcore.analysis.verdicts import Verdict
 from peftcore.errors import BadInput
 from peftcore.metrics.scores import find_measure, metric_range
@@ -114,6 +115,18 @@ def judge(
         pairs,
         limits,
     )
+
+
+def judge_runs(
+    runs: Sequence[ScoredRun],
+    metric: str,
+    margin: float = DEFAULT_MARGIN,
+    population: Population = "this task",
+) -> JudgedRuns:
+    """Judge runs by a metric as `judge` does; those without a score of it are left out."""
+    tables = {run.id: run_tables.table_of_run(run, metric) for run in runs}
+    scored = {run: table for run, table in tables.items() if table is not None}
+    return judge(scored, metric, margin, population)
 
 
 def _without_limits_of_groups(

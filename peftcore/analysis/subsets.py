@@ -1,13 +1,12 @@
 """Compare runs that train different subsets of a base's weights: scores, pairs, layers.
 
 Tables come in as `sweeps.grid.RunGrid.table` makes them: one row per subset and seed.  Intervals
-are those of `comparison`, over seeds, unless estimates for another population are given, and pairs
-of subsets are paired by seed.
+are those of `comparison`, over seeds, unless estimates for another population are given. Pairs of
+subsets are judged as any runs are (`judgement`).
 """
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import pandas as pd
@@ -18,10 +17,8 @@ from peftcore.analysis.comparison import (
     paired_difference,
 )
 from peftcore.analysis.inference import Estimate
-from peftcore.analysis.verdicts import holm
 
 SCORE_COLUMNS = ["name", "metric", "mean", "low", "high", "n", "reason", "trainable"]
-PAIR_COLUMNS = ["first", "second", "difference", "low", "high", "p", "holm", "smallest_p", "n"]
 LAYER_COLUMNS = [
     "stack",
     "layer",
@@ -54,19 +51,6 @@ def subset_scores(
             where = (found.mean, found.low, found.high, n, found.reason)
             rows.append((name, metric, *where, seeds["trainable"].iloc[0]))
     return pd.DataFrame(rows, columns=SCORE_COLUMNS)
-
-
-def subset_differences(table: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Return second − first of every two subsets, paired by seed and Holm-corrected."""
-    scores = _by_seed(table, metric)
-    rows = []
-    for first, second in itertools.combinations(scores, 2):
-        gap = paired_difference(scores[first], scores[second])
-        limits = (gap.mean, gap.low, gap.high, gap.p, None)
-        rows.append((first, second, *limits, gap.smallest_p, gap.n))
-    frame = pd.DataFrame(rows, columns=PAIR_COLUMNS)
-    frame["holm"] = holm(frame["p"].tolist())
-    return frame.astype(dict.fromkeys(PAIR_COLUMNS[2:-1], float))
 
 
 def layer_effects(table: pd.DataFrame, metric: str, whole: str) -> pd.DataFrame:

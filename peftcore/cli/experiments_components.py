@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated
 
+import pandas as pd
 import typer
 
-from peftcore.analysis import subsets
+from peftcore.analysis import judgement, subsets
 from peftcore.cli import options
 from peftcore.cli.experiments import experiment
 from peftcore.cli.groups import DefaultGroup
@@ -124,6 +125,13 @@ def stop_grid(
     print_grid(grid.build(), grid.metric, as_json)
 
 
+def _judge_subsets(subset_grid: RunGrid, metric: str) -> pd.DataFrame:
+    """Return the verdict on every pair of subsets, called by their names."""
+    names = {run.id: subset.name for subset, run in subset_grid.done}
+    found = judgement.judge_runs([run for _, run in subset_grid.done], metric).verdicts
+    return found.assign(**{end: found[end].map(names) for end in ("first", "second")})
+
+
 def print_grid(subset_grid: RunGrid, metric: str | None, as_json: bool) -> None:
     """Print the runs of a grid, their scores, and what differs between them."""
     sweep_job = grid_job(subset_grid)
@@ -140,11 +148,11 @@ def print_grid(subset_grid: RunGrid, metric: str | None, as_json: bool) -> None:
         }
         for one, run in subset_grid.pairs
     ]
-    judged = subset_grid.name == "layers"
+    by_layer = subset_grid.name == "layers"
     compared = (
         subsets.layer_effects(table, main, ALL_WEIGHTS)
-        if judged
-        else subsets.subset_differences(table, main)
+        if by_layer
+        else _judge_subsets(subset_grid, main)
     )
     status = sweep_job.status() if sweep_job else None
     value = {
@@ -154,7 +162,7 @@ def print_grid(subset_grid: RunGrid, metric: str | None, as_json: bool) -> None:
         "missing": len(subset_grid.missing),
         "runs": state,
         "scores": json.loads(scores.to_json(orient="records")),
-        "layers" if judged else "pairs": json.loads(compared.to_json(orient="records")),
+        "layers" if by_layer else "pairs": json.loads(compared.to_json(orient="records")),
     }
 
     def lines() -> Iterator[str]:

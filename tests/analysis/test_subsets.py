@@ -35,20 +35,6 @@ def test_a_grid_has_a_row_for_every_subset_and_metric():
     assert (found["n"].tolist(), found["mean"].isna().tolist()) == ([2, 0, 2, 0], [False, True] * 2)
 
 
-def test_pairs_are_paired_by_seed_and_corrected_for_their_number():
-    scores = {"a": [0.1, 0.2, 0.3], "b": [0.2, 0.3, 0.4], "c": [0.1, 0.2, 0.3]}
-    found = subsets.subset_differences(table(**scores), "accuracy")
-    assert found[["first", "second"]].values.tolist() == [["a", "b"], ["a", "c"], ["b", "c"]]
-    assert found["difference"].tolist() == pytest.approx([0.1, 0.0, -0.1])
-    assert found["p"].iloc[0] == pytest.approx(0.25)  # all signs alike: 2 of 8 patterns
-    assert found["holm"].iloc[0] == pytest.approx(0.75)
-    assert found["smallest_p"].iloc[0] == pytest.approx(0.25)
-
-
-def test_a_metric_that_nobody_has_gives_pairs_without_values():
-    assert subsets.subset_differences(table(a=[0.1], b=[0.2]), "broken").empty
-
-
 def test_layers_are_differences_from_the_whole():
     made = table(whole=[0.8, 0.6], one=[0.5, 0.3], rest=[0.7, 0.5])
     made.loc[made.name == "one", ["way", "stack", "layer"]] = ["alone", "encoder", 0]

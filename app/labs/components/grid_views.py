@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
-from app.figures import compare
+from app.figures import compare, verdicts
 from app.figures import components as figures
 from app.labs.components import picker_component, selection
 from app.labs.components.selection import LAB
 from app.state import cache
 from app.state.run_catalog import task_title
-from app.state.score_estimates import score_estimates
+from app.state.score_estimates import judged_runs, score_estimates
 from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, job_panel, widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame
-from app.ui.population import estimates_caption, pick_population
+from app.ui.population import estimates_caption, pick_population, population_caption
 from app.ui.subject import Choice, several
 from peftcore import tasks
 from peftcore.adapters import component_map
 from peftcore.adapters.base import METHODS
-from peftcore.analysis import comparison, subsets
+from peftcore.analysis import comparison, judgement, subsets
 from peftcore.analysis.inference import Population
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS
@@ -181,7 +181,7 @@ def _show_charts(frame: Frame, scored_grid: ScoredGrid, population: Population) 
             _show_layer_effects(scored_grid)
         else:
             _show_score_by_parameters(scored_grid)
-            _show_differences(scored_grid)
+            _show_differences(scored_grid, population)
 
 
 def _grid_finding(scored_grid: ScoredGrid) -> tuple[str, str]:
@@ -221,27 +221,31 @@ def _show_score_by_parameters(scored_grid: ScoredGrid) -> None:
     )
 
 
-def _show_differences(scored_grid: ScoredGrid) -> None:
-    """Every two subsets, tested seed by seed."""
-    if len(scored_grid.grid.done) < 2:
+def _show_differences(scored_grid: ScoredGrid, population: Population) -> None:
+    """Every subset against every other: the finding, and the matrix of verdicts."""
+    runs = {run.id: subset.name for subset, run in scored_grid.grid.done}
+    judged = judged_runs([run for _, run in scored_grid.grid.done], scored_grid.metric, population)
+    if len(judged.tables) < 2:
         return
-    differences = subsets.subset_differences(scored_grid.table, scored_grid.metric)
-    if differences["difference"].isna().all():
-        return
+    styles = {run: RunStyle(name, EXTRA_COLOURS[0]) for run, name in runs.items()}
+    bold = {run: f"**{widgets.escape_markdown(name)}**" for run, name in runs.items()}
+    st.markdown(f"{judgement.headline(judged, bold)} {judgement.count_in_words(judged)}")
     picture(
-        figures.subset_difference_heatmap(differences, scored_grid.metric),
+        verdicts.verdict_matrix(judged, styles),
         key="components.pairs",
         name=f"{scored_grid.file_stem}-pairs",
-        alt=figures.subset_difference_alt(differences, scored_grid.metric),
-        table=differences,
+        alt=verdicts.verdict_matrix_alt(judged, styles),
+        table=lambda: verdicts.verdict_table(judged, styles),
     )
-    smallest_p = differences["smallest_p"].min()
-    seeds_needed = comparison.seeds_for_significance(0.05, len(differences))
+    estimates = judged.estimates.values()
+    rests_on = population_caption(
+        judged.population,
+        [each.seeds for each in estimates],
+        [] if judged.limits else [each.items for each in estimates],
+    )
     st.caption(
-        f"p: exact two-sided sign-flip test over pairs of seeds, after Holm's correction for "
-        f"{len(differences)} pairs. Before it, {int(differences['n'].max())} seeds can reach "
-        f"{smallest_p:.3g} "
-        f"at best; after it, 0.05 can be reached from {seeds_needed} seeds on."
+        f"{verdicts.LEGEND}. The margin is {judged.margin:g} points; Holm's correction counts all "
+        f"{len(judged.verdicts)} pairs. {rests_on}"
     )
 
 

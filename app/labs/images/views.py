@@ -16,12 +16,14 @@ from app.ui import job_panel, pickers, widgets
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore import tasks
-from peftcore.analysis.comparison import Interval, interval
+from peftcore.analysis import change_sentences
+from peftcore.analysis.comparison import interval
 from peftcore.labs.images import results_store, summary
 from peftcore.labs.images.request import ImagesJob, ImagesKind, ImagesRequest
 from peftcore.runs.store import Run
 from peftcore.tasks.images import canvas, recognise, scenes
 
+SAME_SHARE = 0.02  # shares that differ by less are equal
 MIX_TITLES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
 
 
@@ -105,17 +107,15 @@ def _show_scores(task: str, runs: list[Run]) -> None:
 def _pruning_gain_text(figure: Mapping[str, Any]) -> str:
     """Say what removing the atoms that add least brings to new prompts."""
     table = summary.cross_validated_pruning(figure)
-    new, old = (_signed_interval(interval(table[name])) for name in ("gain", "old_gain"))
-    return (
-        f"Without the atoms that are needed least, the share that matches changes by {new} on new "
-        f"and by {old} on old prompts, {len(table)} seeds paired. How many are kept is chosen for "
-        "each seed by the others."
+    new, old = (
+        change_sentences.change_in_words(interval(table[name]), ".3f", SAME_SHARE)
+        for name in ("gain", "old_gain")
     )
-
-
-def _signed_interval(estimate: Interval) -> str:
-    limits = "" if estimate.low is None else f" (95 % {estimate.low:+.3f} to {estimate.high:+.3f})"
-    return f"{estimate.mean:+.3f}{limits}".replace("-", "−")
+    return (
+        "The share of images that match without the atoms that are needed least, against with "
+        f"them: on new prompts {new}; on old prompts {old}. How many are kept is chosen for each "
+        "seed by the others; intervals are about other seeds on the same prompts."
+    )
 
 
 def _old_examples_per_new(task: str) -> int:

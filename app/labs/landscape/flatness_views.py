@@ -20,8 +20,8 @@ from app.ui import charts, job_panel, widgets
 from app.ui.frame import Frame
 from app.ui.run_styles import styles_by_run
 from app.ui.subject import Choice
-from peftcore.analysis import flatness
-from peftcore.analysis.comparison import interval, summarize_runs
+from peftcore.analysis import change_sentences, flatness
+from peftcore.analysis.comparison import interval, paired_difference, summarize_runs
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.landscape import request
@@ -29,6 +29,7 @@ from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.runs.store import Run
 
 VERTEX_COUNTS = (1, 2, 3, 4, 6)  # vertices
+SAME_AGREEMENT = 0.05  # rank agreements that differ by less are equal
 COPY_COUNTS = (1, 2, 3, 5, 10, 20, 30)  # copies
 
 
@@ -267,17 +268,20 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
     )
     metric = str(facts["metric"])
     sign = 1 if find_measure(metric).better == "higher" else -1
-    rows = []
+    rows: list[tuple[Any, ...]] = []
+    by_goal: dict[str, list[dict[int, float]]] = {}
     for column, words in (("stochastic", "Random points"), ("centroid", "Centroid")):
         for target, goal, way in (
             ("test_score", f"Test {find_measure(metric).title.lower()}", sign),
             ("test_loss", "Test loss", -1),
         ):
-            agreements = [
-                flatness.kendall_tau(-seed[column], way * seed[target])
-                for _, seed in steps.groupby("seed")
-            ]
-            agreement = interval([math.nan if a is None else a for a in agreements], (-1.0, 1.0))
+            by_seed = {
+                int(str(number)): flatness.kendall_tau(-seed[column], way * seed[target])
+                for number, seed in steps.groupby("seed")
+            }
+            agreements = {n: math.nan if a is None else a for n, a in by_seed.items()}
+            by_goal.setdefault(goal, []).append(agreements)
+            agreement = interval(agreements.values(), (-1.0, 1.0))
             rows.append((words, goal, agreement.mean, agreement.low, agreement.high, agreement.n))
     table = pd.DataFrame(rows, columns=["Judged by", "Against", "Kendall", "Low", "High", "Seeds"])
     widgets.table_with_download(
@@ -286,10 +290,14 @@ def _show_estimates(landscape: LandscapeJob, measures: pd.DataFrame, facts: dict
         name=f"validation-ranks-{landscape.id}",
         alt="Rank agreement of both estimates with test, means and intervals over seeds",
     )
+    for goal, (random_points, centroid) in by_goal.items():
+        gap = paired_difference(centroid, random_points, (-2.0, 2.0))
+        verdict = change_sentences.change_in_words(gap, ".2f", SAME_AGREEMENT)
+        st.markdown(f"{goal}: random points against the centroid, {verdict}.")
     st.caption(
-        "Kendall's rank agreement over the kept steps of each seed, 1 for the same order, with a "
-        "95 % interval of other seeds on the same examples. Where the two intervals overlap, this "
-        "run cannot tell which judges better."
+        "Kendall's rank agreement over the kept steps of each seed, 1 for the same order. "
+        "Verdicts are on its difference, paired by seed; 95 % intervals are about other seeds on "
+        "the same examples."
     )
 
 

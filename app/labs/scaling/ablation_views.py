@@ -7,25 +7,28 @@ from collections.abc import Sequence
 import pandas as pd
 import streamlit as st
 
-from app.figures import compare
+from app.figures import compare, verdicts
 from app.figures import scaling_ablations as figures
 from app.labs.scaling import findings
 from app.labs.scaling.selection import LAB, ScalingSubject
 from app.state import cache
 from app.state.run_catalog import task_title
+from app.state.score_estimates import judged_runs
 from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame
+from app.ui.population import population_caption
 from app.ui.run_styles import styles_by_run
 from app.ui.subject import several
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
-from peftcore.analysis import comparison
+from peftcore.analysis import change_sentences, comparison, judgement
 from peftcore.jobs.queue import ensure_worker
 from peftcore.labs.scaling import ablations as prompt_ablations
 from peftcore.labs.scaling.ablations import PLAIN_METHOD, SCALED_METHOD
 from peftcore.models import catalog
+from peftcore.runs.store import Run
 from peftcore.sweeps.grid import RunGrid
 
 BUSY_STATES = ("queued", "running")
@@ -59,7 +62,8 @@ def show_ablations(frame: Frame, subject: ScalingSubject) -> None:
                 table=scores[["name", "seed", metric]],
             ).caption(findings.quiet_line(subject))
         with frame.below:
-            _show_differences(shown_table, metric, styles, runs)
+            shown = [run for run in ablation.runs if run and run.id in runs]
+            _show_differences(shown, metric, styles, runs)
     frame.explain(
         "Everything but the one change is as in the run above, the learning rate included; "
         "bars are 95 % intervals of other seeds on the same test examples. “Scale fixed at one” is "
@@ -70,31 +74,34 @@ def show_ablations(frame: Frame, subject: ScalingSubject) -> None:
 
 
 def _show_differences(
-    shown: pd.DataFrame, metric: str, styles: dict[str, RunStyle], runs: dict[str, str]
+    shown: list[Run], metric: str, styles: dict[str, RunStyle], runs: dict[str, str]
 ) -> None:
-    """Paired differences to prompt tuning, where it was run."""
-    reference_run = next(
+    """Verdicts on every other variant against prompt tuning, where it was run."""
+    reference = next(
         (run for run, name in runs.items() if name == prompt_ablations.FIXED_SCALE), None
     )
-    if reference_run is None or len(runs) < 2:
+    judged = judged_runs(shown, metric, "this task")
+    if reference is None or reference not in judged.tables or len(judged.tables) < 2:
         return
-    figure_args = (
-        comparison.differences_from_reference(shown, metric, reference_run),
-        metric,
-        styles,
-        reference_run,
-    )
-    differences = figure_args[0].assign(run=[runs[run] for run in figure_args[0]["run"]])
+    rows = verdicts.differences_to(judged, reference)
+    names = {run: f"**{widgets.escape_markdown(name)}**" for run, name in runs.items()}
+    found = [judgement.pair_in_words(row, names, metric, judged.margin) for row in rows]
+    st.markdown(f"{'; '.join(found)}.")
     picture(
-        compare.difference_intervals(*figure_args),
+        verdicts.difference_forest(rows, judged, styles),
         key="scaling.against",
         name="differences-to-prompt-tuning",
-        alt=compare.difference_intervals_alt(*figure_args),
-        table=differences,
+        alt=verdicts.difference_forest_alt(rows, judged, styles),
+        table=verdicts.verdict_table(judged, styles),
     )
+    estimates = judged.estimates.values()
     st.caption(
-        f"Paired by seed; with {differences['n'].max()} pairs p cannot fall below "
-        f"{differences['smallest_p'].min():.3g}."
+        population_caption(
+            judged.population,
+            [each.seeds for each in estimates],
+            [] if judged.limits else [each.items for each in estimates],
+        )
+        + f" Holm's correction counts all {len(judged.verdicts)} pairs of variants."
     )
 
 
@@ -200,12 +207,14 @@ def show_transfer(frame: Frame, subject: ScalingSubject) -> None:
             | {
                 "low": field.gain.low,
                 "high": field.gain.high,
+                "verdict": transfer_verdict(field.gain, metrics[field.target]),
                 "p": field.gain.p,
                 "pairs": field.gain.n,
             }
             for field in fields
         ]
-        frame.say(*findings.transfer_finding(fields, titles))
+        verdicts_found = [str(row["verdict"]) for row in rows]
+        frame.say(_transfer_finding(verdicts_found), findings.transfer_guard(fields, titles))
         with frame.picture:
             picture(
                 figures.transfer_heatmap(gains, task_names, titles, metrics),
@@ -216,6 +225,25 @@ def show_transfer(frame: Frame, subject: ScalingSubject) -> None:
             ).caption(findings.quiet_line(subject))
     with frame.below:
         _show_runs(ablation, subject)
+
+
+def transfer_verdict(gain: comparison.PairedDifference, metric: str) -> str:
+    """Return the verdict on starting from another task's prompt, with the usual margin."""
+    measure = compare.find_measure(metric)
+    margin = judgement.DEFAULT_MARGIN / judgement.points_scale(metric)
+    return change_sentences.change_verdict(gain, margin, measure.better == "lower")
+
+
+def _transfer_finding(found: list[str]) -> str:
+    """Say on how many fields starting from another prompt helps, and where it cannot be told."""
+    counts = {verdict: found.count(verdict) for verdict in ("ahead", "behind", "equal")}
+    open_fields = len(found) - sum(counts.values())
+    return (
+        f"Of {len(found)} pairs of tasks, starting from the source's prompt is ahead in "
+        f"{counts['ahead']}, behind in {counts['behind']}, and equal within "
+        f"{judgement.DEFAULT_MARGIN:g} points in {counts['equal']}; in {open_fields} these seeds "
+        "cannot tell. The fields are not corrected for how many there are."
+    )
 
 
 def _tasks_for_base(base: str) -> list[str]:

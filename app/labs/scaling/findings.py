@@ -51,11 +51,11 @@ def gap_finding(subject: ScalingSubject, gaps: Sequence[SeedGap]) -> tuple[str, 
     )
 
 
-def transfer_finding(fields: Sequence[TransferGain], titles: Mapping[str, str]) -> tuple[str, str]:
+def transfer_guard(fields: Sequence[TransferGain], titles: Mapping[str, str]) -> str:
     """The largest gain from another task, with its interval."""
     known = [f for f in fields if f.source != f.target and f.gain.mean is not None]
     if not known:
-        return "No task has been trained from another yet.", ""
+        return "No task has been trained from another yet."
     best = max(known, key=lambda field: field.gain.mean or 0.0)
     gain = best.gain
     interval = (
@@ -63,12 +63,9 @@ def transfer_finding(fields: Sequence[TransferGain], titles: Mapping[str, str]) 
         if gain.low is not None
         else gain.reason
     )
-    return (
-        f"Most is gained from {titles[best.source]} to {titles[best.target]}: {gain.mean:+.3f}.",
-        escape_markdown(
-            f"{interval} · {gain.n} pairs of seeds · the largest of {len(known)} gains stands out "
-            "by chance, too"
-        ),
+    return escape_markdown(
+        f"Most from {titles[best.source]} to {titles[best.target]}: {gain.mean:+.3f}, {interval}, "
+        f"{gain.n} pairs of seeds · the largest of {len(known)} gains stands out by chance, too"
     )
 
 

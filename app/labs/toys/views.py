@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -12,6 +12,8 @@ from app.labs.toys import cache
 from app.state import wait_for_imports
 from app.ui import job_panel, pickers
 from app.ui.charts import chart
+from peftcore.analysis import change_sentences, judgement
+from peftcore.analysis.comparison import paired_difference
 from peftcore.labs.toys import capacity
 from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
 from peftcore.labs.toys.request import ToyJob, ToyRequest
@@ -21,6 +23,10 @@ EXPERIMENT_TITLES: dict[str, str] = {
     number: f"{number} {title}" for number, title in TITLES.items()
 }
 CAPACITY = "Capacity"
+COMPARED = {  # by experiment: what is judged against what, each an adaptation and a task
+    "01": (("prefix: descending", "descending"), ("fine-tuned: descending", "descending")),
+    "04": (("prefix: histogram", "histogram"), ("rank-1 LoRA: histogram", "histogram")),
+}
 QUESTIONS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
     "pattern of attention among the digits. Fine-tuning can install it; a prefix only scales the "
@@ -128,7 +134,26 @@ def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
     words = "; ".join(form.format(value) for form, value in parts if value)
     if number in ("03", "04") and constant is not None:
         words += f"; always giving the same answer: **{constant:.1f} %**"
-    return f"{words[:1].upper()}{words[1:]}." if words else ""
+    if not words:
+        return ""
+    sentence = f"{words[:1].upper()}{words[1:]}."
+    return " ".join([sentence, *_verdicts(number, summaries)])
+
+
+def _verdicts(number: str, rows: Mapping[tuple[str, str], ResultRow]) -> Iterator[str]:
+    """Say whether the first of two adaptations is ahead of the second, seed by seed."""
+    if number not in COMPARED:
+        return
+    one, other = COMPARED[number]
+    if one not in rows or other not in rows:
+        return
+    first, second = (dict(enumerate(rows[key].seeds)) for key in (other, one))
+    gap = paired_difference(first, second, (-100.0, 100.0))
+    verdict = change_sentences.change_in_words(gap, ".1f", judgement.DEFAULT_MARGIN)
+    yield (
+        f"{one[0].partition(':')[0].capitalize()} against {other[0].partition(':')[0]}, in points: "
+        f"{verdict}; intervals are about other seeds on the same inputs."
+    )
 
 
 def _show_run_panel(number: str) -> None:

@@ -39,15 +39,6 @@ def test_a_missing_value_is_a_dash(table):
     assert "no value" in figures.subset_heatmap_alt(grid, ["broken"])
 
 
-def test_pairs_are_drawn_both_ways_with_opposite_signs(table):
-    found = subsets.subset_differences(table, "accuracy")
-    heat = figures.subset_difference_heatmap(found, "accuracy").data[0]
-    assert heat.z.tolist() == [pytest.approx([0, -0.3]), pytest.approx([0.3, 0])]
-    assert "query minus <b>norms</b>: +0.300, p 0.5" in figures.subset_difference_alt(
-        found, "accuracy"
-    )
-
-
 def test_layers_stand_apart_from_the_whole():
     rows = pd.DataFrame(
         [
