@@ -12,9 +12,9 @@ from app.rating.results import ProjectResults
 from app.theme import NEUTRAL, RunStyle
 from app.ui import pickers
 from app.ui.charts import chart
-from app.ui.widgets import escape_markdown
+from app.ui.widgets import as_sentence, escape_markdown
 from peftcore.analysis import agreement
-from peftcore.analysis.resampling import RESAMPLED_RATERS
+from peftcore.analysis.clustered import FEWEST_RATERS
 from peftcore.rating import questions
 
 NEUTRAL_STYLE = RunStyle("", NEUTRAL)
@@ -44,20 +44,20 @@ def show_agreement(project_results: ProjectResults) -> None:
         "what FEB prints; it takes every category to be equally likely by chance. Fleiss' kappa "
         "and Krippendorff's alpha take them as likely as they were given, so they fall far below "
         "it where almost everybody says the same: read them together. Items count that two or "
-        f"more have rated. {_resampling_note(len(project_results.rater_names))}"
+        f"more have rated. {_population_note(len(project_results.rater_names))}"
     )
     if project_results.mode == "likert":
         _show_dimensions(project_results, source)
     _pair_table(pairs)
 
 
-def _resampling_note(raters: int) -> str:
-    """Say what the intervals of agreement resample."""
+def _population_note(raters: int) -> str:
+    """Say whom the intervals of agreement speak of."""
     if raters < 2:
         return ""
-    if raters < RESAMPLED_RATERS:
-        return f"Intervals draw examples anew and are about these {raters} raters."
-    return "Intervals draw examples and raters anew, that of the share only examples."
+    if raters < FEWEST_RATERS:
+        return f"Intervals are about other examples and these {raters} raters."
+    return "Intervals are about other examples and raters, that of the share about these raters."
 
 
 def _pick_question(project_results: ProjectResults) -> str:
@@ -103,6 +103,10 @@ def _draw_statistics(
 ) -> None:
     """Coefficients by their own names or by these, and why one does not exist, in words."""
     labels = names or [each.name for each in statistics]
+    if all(each.value is None for each in statistics):  # a chart would be empty axes
+        reasons = dict.fromkeys(each.reason for each in statistics)
+        st.info(escape_markdown(as_sentence("; ".join(reasons))), icon=":material/info:")
+        return
     rows = [
         IntervalRow(name, each.value, each.low, each.high, each.reason, NEUTRAL_STYLE)
         for name, each in zip(labels, statistics, strict=True)
@@ -126,6 +130,8 @@ def _draw_statistics(
 
 def _pair_table(pairs: pd.DataFrame) -> None:
     """Weighted Cohen's kappa of each two raters."""
+    if pairs.empty:
+        return
     st.subheader("Each two raters", anchor=False)
     column_titles = {"first": "Rater", "second": "Other rater", "items": "Items", "value": "Kappa"}
     column_titles |= {"low": "95 % from", "high": "to", "reason": "Why not"}
@@ -141,5 +147,6 @@ def _pair_table(pairs: pd.DataFrame) -> None:
         },
     )
     st.caption(
-        "Linearly weighted Cohen's kappa on the items both rated; intervals draw examples anew."
+        "Linearly weighted Cohen's kappa on the items both rated; intervals are about other "
+        "examples."
     )

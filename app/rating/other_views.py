@@ -137,7 +137,8 @@ def show_raters(project_results: ProjectResults) -> None:
             row["name"],
             rating_results.number_or_none(row["leniency"]),
             *rating_results.interval_limits(row),
-            f"{row['shared']} shared items" + rating_results.reason_suffix(row["reason"]),
+            rating_results.count_text(row["shared"], "shared item")
+            + rating_results.reason_suffix(row["reason"]),
             NEUTRAL_STYLE,
         )
         for row in table.to_dict("records")
@@ -172,6 +173,12 @@ def show_raters(project_results: ProjectResults) -> None:
             "Seconds per item (median)": st.column_config.NumberColumn(format="%.0f"),
         },
     )
+    if table["leniency"].isna().all():
+        st.info(
+            "No item has verdicts of two raters yet, so nobody can be milder than the others.",
+            icon=":material/info:",
+        )
+        return
     chart(
         ratings.interval_chart(rows, axis, title, form="+.2f", reference=0.0),
         key="ratings.raters",
@@ -181,7 +188,8 @@ def show_raters(project_results: ProjectResults) -> None:
     )
     st.caption(
         "A rater whose bar lies off the line rates otherwise than the rest on equal items. "
-        "Intervals draw items anew. Own answers are those given before an explanation was shown. "
+        "Intervals are about other examples. Own answers are those given before an explanation "
+        "was shown. "
         f"{escape_markdown(project_results.counts_text())}."
     )
 
@@ -223,7 +231,7 @@ def show_metrics(project_results: ProjectResults) -> None:
     st.caption(
         "The data set's own explanations are left out: metrics compare with them. An explanation "
         "that several methods wrote word for word is one item, drawn once. Marks grow with how "
-        "many items are in one place. Intervals draw examples anew and keep the raters. Two raters "
+        "many items are in one place. Intervals are about other examples, these raters. Two raters "
         "do not agree fully either: how close one comes to the others, in the first row, is what a "
         "metric can hope for."
     )

@@ -20,9 +20,8 @@ from app.state.run_catalog import method_title
 from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui.run_styles import styles_by_run
 from peftcore import rating
-from peftcore.analysis import agreement, preference
+from peftcore.analysis import agreement, preference, score_sentences
 from peftcore.analysis.prediction_powered import PoweredMean
-from peftcore.analysis.resampling import RESAMPLED_RATERS
 from peftcore.errors import BadInput
 from peftcore.metrics import per_item
 from peftcore.rating import Project, assisted, questions
@@ -113,15 +112,9 @@ class ProjectResults:
         return f"{verdicts} on {count_text(self.verdicts['item'].nunique(), 'item')} by {raters}"
 
     def interval_note(self) -> str:
-        """Say in a sentence what the intervals of scores and rankings resample."""
-        if len(self.rater_names) == 1:
-            return "Intervals draw examples anew; one rater says nothing about other people."
-        if len(self.rater_names) < RESAMPLED_RATERS:
-            return (
-                f"Intervals draw examples anew and are about these {len(self.rater_names)} raters; "
-                "so few say too little about other people."
-            )
-        return "Intervals draw examples and raters anew: they are about other people, too."
+        """Say in a sentence whom the intervals of scores and rankings speak of."""
+        counts = self.verdicts["example"].nunique(), len(self.rater_names)
+        return f"Intervals are about {score_sentences.population_in_words(*counts)}."
 
 
 def load_results(project: Project, login: str = "") -> ProjectResults:
@@ -158,7 +151,7 @@ def without_careless_raters(project_results: ProjectResults) -> ProjectResults:
 
 
 def source_scores(project_results: ProjectResults, dimension: str = "") -> pd.DataFrame:
-    """The human score of each source, as `preference.scores`; on one dimension if it is named."""
+    """Score each source, as `preference.score_methods`; on one dimension if it is named."""
     return _source_scores(
         (*project_results.cache_key, dimension), _rows_scored_on(project_results, dimension)
     )
@@ -172,7 +165,7 @@ def _rows_scored_on(project_results: ProjectResults, dimension: str) -> pd.DataF
     return rows.assign(score=rating.step_score(rows[dimension].astype(float)))
 
 
-@st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
+@st.cache_data(max_entries=16, show_spinner="Computing intervals…")
 def _source_scores(cache_key: tuple[object, ...], _rows: pd.DataFrame) -> pd.DataFrame:
     return preference.score_methods(_rows, "source")
 
@@ -180,12 +173,12 @@ def _source_scores(cache_key: tuple[object, ...], _rows: pd.DataFrame) -> pd.Dat
 def source_differences(
     project_results: ProjectResults, reference: str, dimension: str = ""
 ) -> pd.DataFrame:
-    """Return how much higher each source scores than another, as `preference.differences`."""
+    """Return how much higher each source scores than another, as `preference.score_differences`."""
     rows = _rows_scored_on(project_results, dimension)
     return _source_differences((*project_results.cache_key, reference, dimension), rows, reference)
 
 
-@st.cache_data(max_entries=16, show_spinner="Drawing the resamples…")
+@st.cache_data(max_entries=16, show_spinner="Computing intervals…")
 def _source_differences(
     cache_key: tuple[object, ...], _rows: pd.DataFrame, reference: str
 ) -> pd.DataFrame:
@@ -239,7 +232,7 @@ def rater_agreement(
     return statistics, pairs.assign(**names)
 
 
-@st.cache_data(max_entries=32, show_spinner="Drawing the resamples…")
+@st.cache_data(max_entries=32, show_spinner="Computing intervals…")
 def _rater_agreement(
     cache_key: tuple[object, ...], _rows: pd.DataFrame, order: list[str], raters: list[str]
 ) -> tuple[list[agreement.AgreementStatistic], pd.DataFrame]:

@@ -13,6 +13,7 @@ from app.theme import plotly_text
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore import rating
+from peftcore.analysis import score_sentences
 
 
 def show_scores(project_results: ProjectResults) -> None:
@@ -29,7 +30,8 @@ def show_scores(project_results: ProjectResults) -> None:
             project_results.names[row["source"]],
             row["mean"],
             *results.interval_limits(row),
-            f"{row['items']} items, {row['raters']} raters" + results.reason_suffix(row["reason"]),
+            f"{results.count_text(row['items'], 'item')}, "
+            f"{results.count_text(row['raters'], 'rater')}{results.reason_suffix(row['reason'])}",
             project_results.styles[row["source"]],
         )
         for row in table.to_dict("records")
@@ -63,39 +65,15 @@ def show_scores(project_results: ProjectResults) -> None:
 
 def _headline(project_results: ProjectResults, table: pd.DataFrame, dimension: str) -> None:
     """The best method, and whether it is surely ahead of the next."""
-    methods = table[table["source"] != results.GOLD].to_dict("records")
-    if not methods:
+    methods = table[table["source"] != results.GOLD].reset_index(drop=True)
+    if methods.empty:
         return
-    best = methods[0]
-    limits = "" if pd.isna(best["low"]) else _interval_text(best["low"], best["high"])
-    verb_phrase = "has the highest score of the methods:" if len(methods) > 1 else "scores"
-    name = escape_markdown(project_results.names[best["source"]])
-    words = f"**{name}** {verb_phrase} **{best['mean']:.2f}**{limits}."
+    differences = pd.DataFrame()
     if len(methods) > 1:
-        second = methods[1]["source"]
-        differences = results.source_differences(project_results, second, dimension).set_index(
-            "source"
-        )
-        difference = differences.loc[best["source"]]
-        lead, name = (
-            f"{difference['difference']:.2f}",
-            escape_markdown(project_results.names[second]),
-        )
-        if pd.isna(difference["low"]):
-            words += f" It is {lead} ahead of {name}."
-        elif difference["low"] > 0:
-            interval = _interval_text(difference["low"], difference["high"])
-            words += f" It is {lead} ahead of {name}{interval}."
-        else:
-            words += (
-                f" That it is ahead of {name} may be chance: {lead}"
-                f"{_interval_text(difference['low'], difference['high'])}."
-            )
-    st.markdown(words)
-
-
-def _interval_text(low: float, high: float) -> str:
-    return f" (95 % interval {low:.2f} to {high:.2f})"
+        second = methods["source"][1]
+        differences = results.source_differences(project_results, second, dimension)
+    names = {key: f"**{escape_markdown(name)}**" for key, name in project_results.names.items()}
+    st.markdown(score_sentences.best_in_words(methods, differences, names))
 
 
 def _correctness_note(project_results: ProjectResults) -> str:
@@ -127,7 +105,8 @@ def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dime
             project_results.names[row["source"]],
             row["difference"],
             *results.interval_limits(row),
-            f"{row['examples']} shared examples" + results.reason_suffix(row["reason"]),
+            f"{row['verdict']}; {results.count_text(row['examples'], 'shared example')}"
+            + results.reason_suffix(row["reason"]),
             project_results.styles[row["source"]],
         )
         for row in differences.to_dict("records")
@@ -144,9 +123,9 @@ def _show_differences(project_results: ProjectResults, table: pd.DataFrame, dime
         table=shown,
     )
     st.caption(
-        "Both scores come from the same examples and raters in every resample, so how hard an "
-        "example or how strict a rater is drops out. A bar across the line may be chance; bars "
-        "are not corrected for how many there are."
+        "How hard an example or how strict a rater is drops out of a difference. Verdicts in the "
+        f"table are corrected for {results.count_text(len(rows), 'comparison')} (Holm); a "
+        "difference within 2 points for sure is equal. Bars are not corrected."
     )
 
 

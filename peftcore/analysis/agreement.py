@@ -1,16 +1,15 @@
 """Agreement of raters: share unanimous, uniform and Fleiss' kappa, Cohen, Krippendorff.
 
 The input is a table with one row per item, one column per rater and a category in each cell, empty
-where a rater did not rate the item. Intervals come from a bootstrap that resamples items and raters
-(`over="items"` keeps the raters); items on one example depend on each other, so where examples are
-given whole examples are resampled. A rater sampled twice would agree with herself, so a resample
-gives raters weights and only pairs of different raters count: that is why the coefficients are
-written here and not taken from a package (tests compare them with statsmodels and scikit-learn, and
-with worked examples in print). A coefficient that does not exist for the data says why in words.
+where a rater did not rate the item. Limits come from the jackknife: what a coefficient becomes
+without one item, and without one rater (`over="items"` keeps the raters); items on one example
+depend on each other, so where examples are given whole examples are left out. The coefficients are
+written here and not taken from a package, because they are computed for all those tables at once
+(tests compare them with statsmodels and scikit-learn, and with worked examples in print). A
+coefficient that does not exist for the data says why in words.
 
-Fewer than ten raters are never resampled: intervals over so few do not cover, and of two a
-resample is the same pair or nobody to compare. Nor are raters for the share of unanimous items:
-fewer of them agree more easily, so that resamples would lie above it.
+Fewer than ten raters are never left out: limits over so few do not cover, and of two one is nobody
+to compare. Nor are raters for the share of unanimous items, since fewer of them agree more easily.
 
 Sources: Fleiss 1971; Randolph 2005 (chance is 1/k; FEB reports it for two classes, where three
 raters give (4u - 1) / 3 for u unanimous); Cohen 1968; Krippendorff, Content Analysis, 2004.
@@ -27,15 +26,15 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peftcore.analysis import resampling
+from peftcore.analysis import clustered, resampling
+from peftcore.analysis.clustered import ClusteredError
 from peftcore.analysis.resampling import Array
 
-ResampledUnits = Literal["items and raters", "items"]
+Units = Literal["items and raters", "items"]
 
-RESAMPLES = 1000
-CELLS = 4_000_000  # numbers of a block of resamples; 32 MB each
+CELLS = 4_000_000  # numbers of a block of tables; 32 MB each
 ONE_RATER = "no item has verdicts of two raters, so nobody can agree or disagree"
-NO_COEFFICIENT = "no interval: in most resamples the coefficient does not exist"
+NO_COEFFICIENT = "no interval: without one of the items the coefficient does not exist"
 ONE_EXAMPLE = "items on one example have no interval"
 ONE_CATEGORY = (
     "every verdict is the same category: chance alone would agree as often, so the coefficient is "
@@ -57,35 +56,34 @@ class AgreementStatistic:
 
 
 @dataclass(frozen=True)
-class _Resamples:
-    """Resamples of the table as weights; the last two axes are items and categories.
+class _Tables:
+    """Tables of verdicts as counts; the last two axes are items and categories.
 
-    `counts` (b, i, c) is the weight of the raters who gave an item a category, `squares` (b, i, c)
-    the sum of their squared weights; `times` (b, i) says how often each item was sampled.
+    `counts` (b, i, c) says how many raters gave an item a category, `times` (b, i) how often each
+    item counts: once, or not at all.
     """
 
     counts: Array  # (b, i, c)
-    squares: Array  # (b, i, c)
     times: Array  # (b, i)
 
     @property
     def raters(self) -> Array:
-        """Weight of an item's raters, (b, i)."""
+        """Raters of an item, (b, i)."""
         return self.counts.sum(-1)
 
     @property
     def pairs(self) -> Array:
-        """Weight of an item's ordered pairs of different raters, (b, i)."""
-        return self.raters**2 - self.squares.sum(-1)
+        """Ordered pairs of different raters of an item, (b, i)."""
+        return self.raters * (self.raters - 1)
 
     @property
     def used(self) -> Array:
-        """Times each item was sampled, zero where it has no pair of raters, (b, i)."""
+        """Times each item counts, zero where it has no pair of raters, (b, i)."""
         return np.where(self.pairs > 0, self.times, 0.0)
 
     def observed_agreement(self) -> Array:
         """Return the share of agreeing pairs of an item, averaged over items, (b,)."""
-        equal = (self.counts**2 - self.squares).sum(-1)
+        equal = (self.counts * (self.counts - 1)).sum(-1)
         return resampling.safe_ratio(
             (self.used * resampling.safe_ratio(equal, self.pairs, 0.0)).sum(-1), self.used.sum(-1)
         )
@@ -107,19 +105,18 @@ def agreement_statistics(
     categories: Sequence[str],
     *,
     examples: Mapping[str, str] | None = None,
-    over: ResampledUnits = "items and raters",
-    resamples: int = RESAMPLES,
-    seed: int = 0,
+    over: Units = "items and raters",
+    measures: Sequence[str] = (),
 ) -> list[AgreementStatistic]:
-    """Compute every measure for all raters together, in the order in which they are read.
+    """Compute measures (all of them by default) for all raters, in the order they are read in.
 
     `categories` are in their order, because the ordinal coefficient counts the steps between them.
     `examples` says which example each item is about; without it each is on its own.
     """
     example_codes = _example_codes(table, examples)
     return [
-        _estimate_statistic(name, table, categories, example_codes, over, resamples, seed)
-        for name in MEASURES
+        _estimate_statistic(name, table, categories, example_codes, over)
+        for name in measures or MEASURES
     ]
 
 
@@ -128,19 +125,17 @@ def cohen_kappas(
     categories: Sequence[str],
     *,
     examples: Mapping[str, str] | None = None,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
 ) -> pd.DataFrame:
     """Compute linearly weighted Cohen's kappa of each pair of raters on items both rated.
 
-    Columns first, second, items, value, low, high, reason; limits from resampled examples.
+    Columns first, second, items, value, low, high, reason; limits are over examples.
     """
     codes, example_codes = _category_codes(table, categories), _example_codes(table, examples)
     rows = []
     for first, second in itertools.combinations(range(codes.shape[1]), 2):
         pair = codes[:, [first, second]]
         both = (pair >= 0).all(1)
-        estimate = _cohen_row(pair[both], example_codes[both], len(categories), resamples, seed)
+        estimate = _cohen_row(pair[both], example_codes[both], len(categories))
         rows.append({"first": table.columns[first], "second": table.columns[second]} | estimate)
     return pd.DataFrame(
         rows, columns=["first", "second", "items", "value", "low", "high", "reason"]
@@ -148,7 +143,7 @@ def cohen_kappas(
 
 
 def _cohen_row(
-    pairs: NDArray[np.int64], example_codes: NDArray[np.int64], size: int, resamples: int, seed: int
+    pairs: NDArray[np.int64], example_codes: NDArray[np.int64], size: int
 ) -> dict[str, object]:
     """Return the row of one pair of raters, from category pairs (i, 2)."""
     n = len(pairs)
@@ -161,11 +156,11 @@ def _cohen_row(
         return _kappa_row(n, None, None, None, ONE_CATEGORY)
     if len(set(example_codes)) == 1:
         return _kappa_row(n, value, None, None, ONE_EXAMPLE)
-    times = _item_draw_counts(example_codes, resamples, np.random.default_rng(seed))
-    low, high, reason = resampling.interval_limits(
-        _weighted_kappa(times @ cells, size), NO_COEFFICIENT
-    )
-    return _kappa_row(n, value, low, high, reason)
+    without = _weighted_kappa(_leave_out(example_codes) @ cells, size)
+    if not np.isfinite(without).all():
+        return _kappa_row(n, value, None, None, NO_COEFFICIENT)
+    error = clustered.two_way_error((_jackknife_variance(without), 0.0), 0.0, (len(without), 2))
+    return _kappa_row(n, value, *error.mean_limits(value, (-1.0, 1.0)))
 
 
 def _kappa_row(
@@ -191,31 +186,34 @@ def _estimate_statistic(
     table: pd.DataFrame,
     categories: Sequence[str],
     example_codes: NDArray[np.int64],
-    over: ResampledUnits,
-    resamples: int,
-    seed: int,
+    over: Units,
 ) -> AgreementStatistic:
     """Estimate one measure with its limits, or say why it does not exist."""
     codes, measure = _category_codes(table, categories), MEASURES[name]
     several = (codes >= 0).sum(1) >= 2
     shared, example_codes = codes[several], example_codes[several]
-    raters = int((shared >= 0).any(0).sum())
-    few = raters < resampling.RESAMPLED_RATERS
+    seen = (shared >= 0).any(0)
+    raters = int(seen.sum())
+    few = raters < clustered.FEWEST_RATERS
     over = "items" if few or measure is _unanimous else over
     if len(shared) == 0:
         return AgreementStatistic(
             name, None, None, None, 0, int((codes >= 0).any(0).sum()), ONE_RATER
         )
-    marks = np.stack([shared == code for code in range(len(categories))], -1).astype(float)
-    whole = _Resamples(marks.sum(1)[None], marks.sum(1)[None], np.ones((1, len(shared))))
+    marks = np.stack([shared[:, seen] == code for code in range(len(categories))], -1)
+    whole = _Tables(marks.sum(1)[None].astype(float), np.ones((1, len(shared))))
     value = float(measure(whole)[0])
     if np.isnan(value):
         return AgreementStatistic(name, None, None, None, len(shared), raters, ONE_CATEGORY)
     if len(set(example_codes)) == 1:
         return AgreementStatistic(name, value, None, None, len(shared), raters, ONE_EXAMPLE)
-    parts = _resample_blocks(marks, example_codes, over, resamples, seed)
-    resampled = np.concatenate([measure(part) for part in parts])
-    low, high, reason = resampling.interval_limits(resampled, NO_COEFFICIENT)
+    error = _jackknife(measure, marks.astype(float), example_codes, over)
+    if error is None:
+        low, high, reason = None, None, NO_COEFFICIENT
+    elif measure is _unanimous:
+        low, high, reason = error.share_limits(value)
+    else:
+        low, high, reason = error.mean_limits(value, (-1.0, 1.0))
     return AgreementStatistic(name, value, low, high, len(shared), raters, reason)
 
 
@@ -236,62 +234,84 @@ def _example_codes(table: pd.DataFrame, examples: Mapping[str, str] | None) -> N
     return pd.factorize(np.array(example_names, dtype=object))[0]
 
 
-def _item_draw_counts(
-    example_codes: NDArray[np.int64], resamples: int, rng: np.random.Generator
-) -> Array:
-    """Resample examples: how often each item is sampled with its example, (b, i)."""
-    known, index = np.unique(example_codes, return_inverse=True)
-    return resampling.draw_counts(len(known), resamples, rng)[:, index]
+def _leave_out(codes: NDArray[np.int64]) -> Array:
+    """Return how often items (i,) count without one example after the other, (e, i)."""
+    return (np.unique(codes)[:, None] != codes).astype(float)
 
 
-def _resample_blocks(
-    marks: Array, example_codes: NDArray[np.int64], over: ResampledUnits, resamples: int, seed: int
-) -> list[_Resamples]:
-    """Resample marks (i, r, c) in blocks that fit into memory."""
-    items, raters, size = marks.shape
-    rng = np.random.default_rng(seed)
-    times = _item_draw_counts(example_codes, resamples, rng)
-    weights = np.ones((resamples, raters))
+def _jackknife_variance(without: Array) -> float:
+    """Return the variance of a statistic from its values without one unit each, (n,)."""
+    n = len(without)
+    return 0.0 if n == 0 else (n - 1) / n * float(((without - without.mean()) ** 2).sum())
+
+
+def _jackknife(
+    measure: Callable[[_Tables], Array],
+    marks: Array,
+    example_codes: NDArray[np.int64],
+    over: Units,
+) -> ClusteredError | None:
+    """Return a measure's standard error over examples, and raters if asked for; marks (i, r, c).
+
+    None where it does not exist without one of them.
+    """
+    counts = marks.sum(1)  # (i, c)
+    times = _leave_out(example_codes)
+    value, by_example = _measure_once(measure, counts), _measure_times(measure, counts, times)
+    by_rater, shared = np.zeros(0), 0.0
     if over == "items and raters":
-        weights = resampling.draw_counts(raters, resamples, rng)
-    flat = marks.transpose(1, 0, 2).reshape(raters, items * size)
-    step = max(1, CELLS // (items * size * size))
-    parts = []
-    for start in range(0, resamples, step):
-        part = weights[start : start + step]
-        counts, squares = part @ flat, part**2 @ flat
-        shape = (len(part), items, size)
-        block_times = times[start : start + step]
-        parts.append(_Resamples(counts.reshape(shape), squares.reshape(shape), block_times))
-    return parts
+        fewer = [counts - marks[:, rater] for rater in range(marks.shape[1])]
+        by_rater = np.array([_measure_once(measure, each) for each in fewer])
+        both = np.stack([_measure_times(measure, each, times) for each in fewer])  # (r, e)
+        rest = both - by_example - by_rater[:, None] + value
+        raters, examples = both.shape
+        shared = (raters - 1) * (examples - 1) / both.size * float((rest**2).sum())
+    if not (np.isfinite(by_example).all() and np.isfinite(by_rater).all() and np.isfinite(shared)):
+        return None
+    squares = _jackknife_variance(by_example), _jackknife_variance(by_rater)
+    return clustered.two_way_error(squares, shared, (len(by_example), max(2, len(by_rater))))
 
 
-def _unanimous(draws: _Resamples) -> Array:
+def _measure_once(measure: Callable[[_Tables], Array], counts: Array) -> float:
+    """Return a measure of one table of counts (i, c)."""
+    return float(measure(_Tables(counts[None], np.ones((1, len(counts)))))[0])
+
+
+def _measure_times(measure: Callable[[_Tables], Array], counts: Array, times: Array) -> Array:
+    """Return a measure (e,) of counts (i, c) whose items count so often, (e, i)."""
+    step = max(1, CELLS // (counts.size * counts.shape[-1]))
+    blocks = (times[start : start + step] for start in range(0, len(times), step))
+    return np.concatenate(
+        [measure(_Tables(np.broadcast_to(counts, (len(b), *counts.shape)), b)) for b in blocks]
+    )
+
+
+def _unanimous(tables: _Tables) -> Array:
     """Return the share of items on which all raters gave one category, (b,)."""
-    one = draws.counts.max(-1) == draws.raters
-    return resampling.safe_ratio((draws.used * one).sum(-1), draws.used.sum(-1))
+    one = tables.counts.max(-1) == tables.raters
+    return resampling.safe_ratio((tables.used * one).sum(-1), tables.used.sum(-1))
 
 
-def _uniform(draws: _Resamples) -> Array:
+def _uniform(tables: _Tables) -> Array:
     """Return Randolph's free-marginal kappa (b,): chance is equal for all categories."""
-    chance = 1 / draws.counts.shape[-1]
-    return (draws.observed_agreement() - chance) / (1 - chance)
+    chance = 1 / tables.counts.shape[-1]
+    return (tables.observed_agreement() - chance) / (1 - chance)
 
 
-def _fleiss(draws: _Resamples) -> Array:
+def _fleiss(tables: _Tables) -> Array:
     """Return Fleiss' kappa (b,): chance follows how often each category was given."""
-    category_totals = (draws.used[..., None] * draws.counts).sum(1)
+    category_totals = (tables.used[..., None] * tables.counts).sum(1)
     chance = (
         resampling.safe_ratio(category_totals, category_totals.sum(-1, keepdims=True)) ** 2
     ).sum(-1)
-    return resampling.safe_ratio(draws.observed_agreement() - chance, 1 - chance)
+    return resampling.safe_ratio(tables.observed_agreement() - chance, 1 - chance)
 
 
-def _coincidences(draws: _Resamples) -> Array:
+def _coincidences(tables: _Tables) -> Array:
     """Return pairs of verdicts on one item (b, c, c), an item weighing as many as its raters."""
-    share = draws.used * resampling.safe_ratio(draws.raters, draws.pairs, 0.0)
-    both = np.einsum("bi,bic,bid->bcd", share, draws.counts, draws.counts)
-    own = np.einsum("bi,bic->bc", share, draws.squares)
+    share = tables.used * resampling.safe_ratio(tables.raters, tables.pairs, 0.0)
+    both = np.einsum("bi,bic,bid->bcd", share, tables.counts, tables.counts)
+    own = np.einsum("bi,bic->bc", share, tables.counts)
     return both - own[:, :, None] * np.eye(own.shape[-1])
 
 
@@ -303,21 +323,21 @@ def _alpha(coincidences: Array, distance: Array) -> Array:
     return 1 - (total - 1) * resampling.safe_ratio((coincidences * distance).sum((1, 2)), expected)
 
 
-def _nominal(draws: _Resamples) -> Array:
+def _nominal(tables: _Tables) -> Array:
     """Return alpha (b,) where two categories are equal or not."""
-    pairs = _coincidences(draws)
+    pairs = _coincidences(tables)
     return _alpha(pairs, np.broadcast_to(1 - np.eye(pairs.shape[-1]), pairs.shape))
 
 
-def _ordinal(draws: _Resamples) -> Array:
+def _ordinal(tables: _Tables) -> Array:
     """Return alpha (b,) of ranks: the distance is how many verdicts lie between them."""
-    pairs = _coincidences(draws)
+    pairs = _coincidences(tables)
     category_totals = pairs.sum(-1)
     middle = category_totals.cumsum(-1) - category_totals / 2
     return _alpha(pairs, (middle[:, :, None] - middle[:, None, :]) ** 2)
 
 
-MEASURES: dict[str, Callable[[_Resamples], Array]] = {
+MEASURES: dict[str, Callable[[_Tables], Array]] = {
     "Share of unanimous items": _unanimous,
     "Uniform kappa (Randolph)": _uniform,
     "Fleiss' kappa": _fleiss,

@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from peftcore.analysis.clustered import wilson_limits
+
 Array = NDArray[np.float64]
 
 
@@ -49,10 +51,7 @@ def pair_accuracy(right: Array, wrong: Array) -> PairAccuracy:
 
 def wilson_interval(share: float, n: int, level: float = 0.95) -> tuple[float, float]:
     """Return the limits of a share of n independent trials by Wilson's score interval."""
-    z = float(special.ndtri((1 + level) / 2))
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return max(0.0, middle - half), min(1.0, middle + half)
+    return wilson_limits(share, n, float(special.ndtri((1 + level) / 2)))
 
 
 def perplexity(log_likelihoods: Array, tokens: NDArray[np.int64], words: int) -> Perplexity:

@@ -1,33 +1,32 @@
 """Preferences of people: scores of methods, rankings from pairs, rater effects, correlations.
 
 A score is FEB's: the mean over items of each item's mean over raters, here between 0 and 1. Items
-on one example and verdicts of one rater depend on each other, so intervals resample whole examples
-and raters; fewer than ten raters are kept, and intervals speak of these raters only. Rankings are
-Bradley and Terry's with Davidson's ties (Davidson 1970): a text of strength a beats one of strength
-b with odds exp(a - b), and the chance of a tie follows the geometric mean. Agreement of raters is
-in `agreement`.
+on one example and verdicts of one rater depend on each other, which limits allow for (`clustered`);
+of fewer than ten raters they speak of these raters only. Rankings are Bradley and Terry's with
+Davidson's ties (Davidson 1970): a text of strength a beats one of strength b with odds exp(a - b),
+and the chance of a tie follows the geometric mean. Agreement of raters is in `agreement`.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from peftcore.analysis import resampling
+from peftcore.analysis import clustered, resampling, verdicts
+from peftcore.analysis.clustered import ClusteredError, Clusters
 from peftcore.analysis.resampling import Array
 from peftcore.errors import unknown_name
 
-RESAMPLES = 1000
-REFITS = 200  # a ranking is fitted anew in each
+RESAMPLES = 1000  # of examples, for a correlation
 NO_TIES_LOG_ODDS = -1e3  # log odds of ties where there are none
-MAX_LOG_ODDS = 10.0  # log odds beyond which a resample's strength counts as without limit
+MAX_LOG_ODDS = 10.0  # log odds beyond half of which a strength counts as without limit
 SCORE_COLUMNS = ["mean", "low", "high", "items", "raters", "verdicts", "reason"]
-DIFFERENCE_COLUMNS = ["difference", "low", "high", "examples", "reason"]
+DIFFERENCE_COLUMNS = ["difference", "low", "high", "p", "holm", "verdict", "examples", "reason"]
 EFFECT_COLUMNS = [
     "rater",
     "verdicts",
@@ -41,103 +40,101 @@ EFFECT_COLUMNS = [
 ]
 
 
-def score_methods(
-    rows: pd.DataFrame, by: str = "method", *, resamples: int = RESAMPLES, seed: int = 0
-) -> pd.DataFrame:
+def score_methods(rows: pd.DataFrame, by: str = "method") -> pd.DataFrame:
     """Score each value of `by`: one row each, best first, with columns SCORES.
 
     `rows` has one verdict each: `by`, item, example, rater, score in [0, 1]. A row without limits
     says why.
     """
     results = []
-    for name, each in _score_groups(rows, by, resamples, seed).items():
-        low, high, reason = None, None, "one example has no interval"
-        if len(each.examples) > 1:
-            low, high, reason = resampling.interval_limits(each.resampled_means)
+    for name, each in _score_groups(rows, by).items():
+        error = clustered.clustered_error(each.parts, each.clusters)
+        low, high, reason = error.share_limits(each.mean)
         results.append((name, each.mean, low, high, *each.counts, reason))
     frame = pd.DataFrame(results, columns=[by, *SCORE_COLUMNS])
     frame = frame.astype(dict.fromkeys(("mean", "low", "high"), float))
     return frame.sort_values("mean", ascending=False, kind="stable", ignore_index=True)
 
 
-def score_differences(
-    rows: pd.DataFrame,
-    reference: str,
-    by: str = "method",
-    *,
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> pd.DataFrame:
+def score_differences(rows: pd.DataFrame, reference: str, by: str = "method") -> pd.DataFrame:
     """Compare each value of `by` with the reference, with columns DIFFERENCES.
 
-    Rows as in `score_methods`, best first. Every resample uses one set of examples and raters for
-    both, so what they share drops out; `examples` counts those on which both were rated.
+    Rows as in `score_methods`, best first. What both share of an example or a rater drops out;
+    `examples` counts those on which both were rated. Verdicts are those of `verdicts`, with Holm's
+    correction for all that are compared.
     """
-    scored = _score_groups(rows, by, resamples, seed)
+    scored = _score_groups(rows, by)
     if reference not in scored:
         raise unknown_name(by, reference, scored)
     base = scored.pop(reference)
+    errors = [_difference_error(base, each) for each in scored.values()]
+    means = [each.mean - base.mean for each in scored.values()]
+    tests = [
+        verdicts.p_values(error.estimate(mean), verdicts.DEFAULT_MARGIN)
+        for error, mean in zip(errors, means, strict=True)
+    ]
+    different = verdicts.holm([test.different for test in tests])
+    equal = verdicts.holm([test.equal for test in tests])
     results = []
-    for name, each in scored.items():
-        low, high, reason = None, None, "one example has no interval"
-        if min(len(each.examples), len(base.examples)) > 1:
-            low, high, reason = resampling.interval_limits(
-                each.resampled_means - base.resampled_means
-            )
-        shared = len(each.examples & base.examples)
-        results.append((name, each.mean - base.mean, low, high, shared, reason))
+    for n, (name, each) in enumerate(scored.items()):
+        low, high, reason = errors[n].mean_limits(means[n], (-1.0, 1.0))
+        verdict = verdicts.choose_verdict(means[n], different[n], equal[n])
+        found = (means[n], low, high, tests[n].different, different[n], verdict)
+        results.append((name, *found, len(each.examples & base.examples), reason))
     frame = pd.DataFrame(results, columns=[by, *DIFFERENCE_COLUMNS])
-    frame = frame.astype(dict.fromkeys(("difference", "low", "high"), float))
+    frame = frame.astype(dict.fromkeys(("difference", "low", "high", "p", "holm"), float))
     return frame.sort_values("difference", ascending=False, kind="stable", ignore_index=True)
+
+
+def _difference_error(base: _MethodScore, other: _MethodScore) -> ClusteredError:
+    """Return the standard error of other − base; one example on a side has none."""
+    if min(len(base.examples), len(other.examples)) < 2:
+        return ClusteredError(0.0, 1.0, 1)
+    examples, raters = (
+        np.concatenate([getattr(other.clusters, end), getattr(base.clusters, end)])
+        for end in ("examples", "raters")
+    )
+    parts = np.concatenate([other.parts, -base.parts])
+    return clustered.clustered_error(parts, Clusters.of(examples, raters))
 
 
 @dataclass(frozen=True)
 class _MethodScore:
-    """The score of one method, its value in each resample, and what it rests on."""
+    """The score of one method, each verdict's part in its error, and what it rests on."""
 
     mean: float
-    resampled_means: Array  # (b,)
-    examples: frozenset[str]
+    parts: Array  # (n,)
+    clusters: Clusters
     counts: tuple[int, int, int]  # items, raters, verdicts
 
+    @property
+    def examples(self) -> set[int]:
+        """The codes of the examples that were rated."""
+        return set(self.clusters.examples.tolist())
 
-def _score_groups(
-    rows: pd.DataFrame, by: str, resamples: int, seed: int
-) -> dict[str, _MethodScore]:
-    """Return method → its score; resample n uses the same examples for all methods."""
+
+def _score_groups(rows: pd.DataFrame, by: str) -> dict[str, _MethodScore]:
+    """Return method → its score; codes of examples and raters are the same for all methods."""
     rows = rows.dropna(subset=["score"])
-    examples, raters = sorted(set(rows["example"])), sorted(set(rows["rater"]))
-    rng = np.random.default_rng(seed)
-    draw_counts = (
-        resampling.draw_counts(len(examples), resamples, rng),
-        resampling.draw_rater_counts(len(raters), resamples, rng),
-    )
+    all_clusters = Clusters.of(rows["example"], rows["rater"])
+    rows = rows.assign(example=all_clusters.examples, rater=all_clusters.raters)
     by_name = {}
     for name, group in rows.groupby(by, sort=False):
-        grid = group.pivot_table("score", "item", "rater", aggfunc="mean").reindex(columns=raters)
-        item_examples = group.drop_duplicates("item").set_index("item")["example"].loc[grid.index]
-        times = draw_counts[0][:, [examples.index(example) for example in item_examples]]
-        cells = grid.to_numpy(float)
-        (mean,) = _mean_of_means(cells, np.ones((1, len(grid))), np.ones((1, len(raters))))
-        counts = len(grid), group["rater"].nunique(), len(group)
-        means = _mean_of_means(cells, times, draw_counts[1])
-        by_name[str(name)] = _MethodScore(float(mean), means, frozenset(item_examples), counts)
+        cells = group.groupby(["item", "rater"], as_index=False)[["score", "example"]].mean()
+        per_item = cells.groupby("item")["score"]
+        mean = float(per_item.mean().mean())
+        weight = 1 / (per_item.transform("count").to_numpy(float) * per_item.ngroups)
+        parts = weight * (cells["score"].to_numpy(float) - mean)
+        clusters = Clusters(cells["example"].to_numpy(np.int64), cells["rater"].to_numpy(np.int64))
+        counts = per_item.ngroups, group["rater"].nunique(), len(group)
+        by_name[str(name)] = _MethodScore(mean, parts, clusters, counts)
     return by_name
 
 
-def _mean_of_means(cells: Array, times: Array, weights: Array) -> Array:
-    """Average cells (i, r), with gaps, over raters and then over items: (b,)."""
-    seen = np.isfinite(cells)
-    rater_weights = weights @ seen.T
-    means = resampling.safe_ratio(weights @ np.where(seen, cells, 0.0).T, rater_weights, 0.0)
-    used = np.where(rater_weights > 0, times, 0.0)
-    return resampling.safe_ratio((used * means).sum(1), used.sum(1))
-
-
-def verdict_shares(rows: pd.DataFrame, by: str, verdicts: Sequence[str]) -> pd.DataFrame:
+def verdict_shares(rows: pd.DataFrame, by: str, kinds: Sequence[str]) -> pd.DataFrame:
     """Count each verdict, zeros included: columns `by`, verdict, count, share."""
     counts = pd.crosstab(rows[by].astype(object), rows["verdict"].astype(object))
-    counts = counts.reindex(columns=list(verdicts), fill_value=0)
+    counts = counts.reindex(columns=list(kinds), fill_value=0)
     counts = counts.reindex(index=list(dict.fromkeys(rows[by])))
     counts.index.name, counts.columns.name = by, "verdict"
     frame = counts.stack().rename("count").reset_index()
@@ -160,35 +157,37 @@ def shortcoming_counts(rows: pd.DataFrame, by: str, names: Sequence[str]) -> pd.
     return pd.DataFrame(results, columns=[by, "shortcoming", "count", "verdicts", "share"])
 
 
-def rater_effects(rows: pd.DataFrame, *, resamples: int = RESAMPLES, seed: int = 0) -> pd.DataFrame:
+def rater_effects(rows: pd.DataFrame) -> pd.DataFrame:
     """Describe each rater in a row of EFFECTS: how much, how mildly and how fast each rates.
 
     Leniency is the rater's mean difference to the mean of the others on the items they share, with
-    limits from resampled items; seconds are the median.
+    limits over examples; seconds are the median.
     """
     rows = rows.dropna(subset=["score"]).drop_duplicates(["item", "rater"], keep="last")
     grid = rows.pivot(index="item", columns="rater", values="score")
+    examples = rows.drop_duplicates("item").set_index("item")["example"]
     results = []
     for rater, own in rows.groupby("rater", sort=True):
-        gaps = (grid[rater] - grid.drop(columns=rater).mean(axis=1)).dropna().to_numpy(float)
+        gaps = (grid[rater] - grid.drop(columns=rater).mean(axis=1)).dropna()
         counts = len(own), own["score"].mean(), len(gaps)
-        results.append((rater, *counts, *_leniency(gaps, resamples, seed, own["seconds"].median())))
+        found = _leniency(gaps.to_numpy(float), examples[gaps.index].tolist())
+        results.append((rater, *counts, *found[:3], own["seconds"].median(), found[3]))
     frame = pd.DataFrame(results, columns=EFFECT_COLUMNS)
     return frame.astype(dict.fromkeys(("mean", "leniency", "low", "high", "seconds"), float))
 
 
 def _leniency(
-    gaps: Array, resamples: int, seed: int, seconds: float
-) -> tuple[float | None, float | None, float | None, float, str]:
-    """Return a rater's mean gap with limits, and seconds; or why there is none."""
+    gaps: Array, examples: Sequence[str]
+) -> tuple[float | None, float | None, float | None, str]:
+    """Return a rater's mean gap (n,) with limits; or why there is none."""
     if len(gaps) == 0:
-        return None, None, None, seconds, "nobody else rated this rater's items"
+        return None, None, None, "nobody else rated this rater's items"
+    mean = float(gaps.mean())
     if len(gaps) == 1:
-        return float(gaps[0]), None, None, seconds, "one shared item has no interval"
-    resampled = (
-        resampling.draw_counts(len(gaps), resamples, np.random.default_rng(seed)) @ gaps / len(gaps)
-    )
-    return float(gaps.mean()), *resampling.interval_limits(resampled)[:2], seconds, ""
+        return mean, None, None, "one shared item has no interval"
+    parts = (gaps - mean) / len(gaps)
+    error = clustered.clustered_error(parts, Clusters.of(examples, [0] * len(gaps)))
+    return mean, *error.mean_limits(mean, (-1.0, 1.0))
 
 
 @dataclass(frozen=True)
@@ -304,53 +303,44 @@ class Ranking:
 
 
 @dataclass(frozen=True)
-class _Counts:
-    """Outcomes between every two methods, in the order of `pairs`: (…, pairs)."""
+class _Outcomes:
+    """Each verdict's two methods (n, 2), and first, tie or second as a one in (n, 3)."""
 
-    pairs: NDArray[np.int64]  # (pairs, 2)
-    first: Array
-    tie: Array
-    second: Array
+    ends: NDArray[np.int64]
+    won: Array
+
+    def of_method(self, method: int) -> Array:
+        """Return the verdicts (n, 3) as this method's losses, ties and wins; zeros elsewhere."""
+        first, second = (self.ends[:, end, None] == method for end in (0, 1))
+        return first * self.won[:, ::-1] + second * self.won
 
 
-def rank_methods(rows: pd.DataFrame, *, resamples: int = REFITS, seed: int = 0) -> Ranking:
-    """Fit strengths of methods to pairwise verdicts, limits from resampled examples and raters.
+def rank_methods(rows: pd.DataFrame) -> Ranking:
+    """Fit strengths of methods to pairwise verdicts, with limits over examples and raters.
 
     `rows` has one verdict each: first, second (methods), outcome ("first", "tie" or "second"),
     example, rater.
     """
     names = sorted(set(rows["first"]) | set(rows["second"]))
-    index_of = {name: number for number, name in enumerate(names)}
-    raters = rows["rater"].nunique()
     if len(rows) == 0:
         return Ranking(
             _ranking_frame([], {}), pd.DataFrame(), 0, 0, "nobody has compared anything yet"
         )
-    count = _outcome_counter(rows, index_of)
-    whole = count(np.ones((1, len(rows))))
-    weights = _row_weights(rows, resamples, np.random.default_rng(seed))
-    resampled_counts = count(weights)
-    columns = _win_shares(whole, resampled_counts, len(names))
-    reason = _no_strength(whole, names)
+    outcomes = _outcomes(rows, {name: number for number, name in enumerate(names)})
+    clusters = Clusters.of(rows["example"], rows["rater"])
+    columns = _win_shares(outcomes, clusters, len(names))
+    reason = _no_strength(outcomes, names)
     strengths = np.full(len(names), np.nan)
     columns |= {"strength": strengths, "low": strengths, "high": strengths}
     if not reason:
-        strengths = _fit_strengths(whole, 0, len(names))
-        refits = np.array(
-            [_fit_strengths(resampled_counts, nth, len(names)) for nth in range(resamples)]
-        )
-        low, high = np.quantile(refits, [0.025, 0.975], axis=0)
-        edge = MAX_LOG_ODDS / 2
-        columns |= {
-            "strength": strengths,
-            "low": np.where(low < -edge, np.nan, low),
-            "high": np.where(high > edge, np.nan, high),
-        }
+        values = _fit_strengths(outcomes, len(names))
+        strengths = values[:-1]
+        columns |= {"strength": strengths} | _strength_limits(outcomes, values, clusters)
     methods = _ranking_frame(names, columns)
     odds = pd.Series(strengths, index=names)[methods["method"]].to_numpy()
     chances = 1 / (1 + np.exp(odds[None, :] - odds[:, None]))
     table = pd.DataFrame(chances, index=methods["method"], columns=methods["method"])
-    return Ranking(methods, table, len(rows), raters, reason)
+    return Ranking(methods, table, len(rows), clusters.counts[1], reason)
 
 
 def _ranking_frame(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
@@ -363,63 +353,40 @@ def _ranking_frame(names: list[str], columns: dict[str, Array]) -> pd.DataFrame:
     return ranked.reset_index(drop=True)
 
 
-def _outcome_counter(rows: pd.DataFrame, index_of: dict[str, int]) -> Callable[[Array], _Counts]:
-    """Return a function from weights of the rows (b, rows) to outcomes of pairs of methods."""
-    ends = np.stack([rows["first"].map(index_of), rows["second"].map(index_of)], 1).astype(int)
-    turned = ends[:, 0] > ends[:, 1]
-    sign = rows["outcome"].map({"first": 1, "tie": 0, "second": -1}).to_numpy(int)
-    sign = np.where(turned, -sign, sign)
-    pairs, which = np.unique(np.sort(ends, 1), axis=0, return_inverse=True)
-    member = np.eye(len(pairs))[which.reshape(-1)]
-
-    def count(weights: Array) -> _Counts:
-        """Count weighted outcomes of each pair."""
-        return _Counts(pairs, *((weights * (sign == each)) @ member for each in (1, 0, -1)))
-
-    return count
+def _outcomes(rows: pd.DataFrame, index_of: dict[str, int]) -> _Outcomes:
+    """Number the methods of verdicts, and say which won."""
+    ends = np.stack([rows["first"].map(index_of), rows["second"].map(index_of)], 1)
+    codes = rows["outcome"].map({"first": 0, "tie": 1, "second": 2}).to_numpy(int)
+    return _Outcomes(ends.astype(np.int64), np.eye(3)[codes])
 
 
-def _row_weights(rows: pd.DataFrame, resamples: int, rng: np.random.Generator) -> Array:
-    """Resample examples and raters: how often each verdict counts, (b, rows)."""
-    weights = np.ones((resamples, len(rows)))
-    draws = {"example": resampling.draw_counts, "rater": resampling.draw_rater_counts}
-    for column, draw in draws.items():
-        codes, known = pd.factorize(rows[column], sort=True)
-        weights *= draw(len(known), resamples, rng)[:, codes]
-    return weights
-
-
-def _win_shares(whole: _Counts, resampled_counts: _Counts, size: int) -> dict[str, Array]:
+def _win_shares(outcomes: _Outcomes, clusters: Clusters, size: int) -> dict[str, Array]:
     """Return wins, ties, losses and the share of wins of each method, with limits."""
-    ends = [np.eye(size)[whole.pairs[:, end]] for end in (0, 1)]
-
-    def tally(counts: _Counts) -> tuple[Array, Array, Array]:
-        """Return wins, ties and losses of each method."""
-        wins = counts.first @ ends[0] + counts.second @ ends[1]
-        losses = counts.second @ ends[0] + counts.first @ ends[1]
-        return wins, counts.tie @ (ends[0] + ends[1]), losses
-
-    (wins, ties, losses), resampled = tally(whole), tally(resampled_counts)
-    share = resampling.safe_ratio(resampled[0] + resampled[1] / 2, sum(resampled, np.zeros(1)))
-    low, high = np.nanquantile(share, [0.025, 0.975], axis=0)
-    mean = (wins + ties / 2) / (wins + ties + losses)
-    counts = {"wins": wins[0], "ties": ties[0], "losses": losses[0]}
-    return {"share": mean[0], "share_low": low, "share_high": high} | counts
+    found = []
+    for method in range(size):
+        results = outcomes.of_method(method)
+        played = results.sum(1) > 0
+        points = results[played] @ np.array([0.0, 0.5, 1.0])
+        share = float(points.mean())
+        own = Clusters.of(clusters.examples[played], clusters.raters[played])
+        error = clustered.clustered_error((points - share) / len(points), own)
+        low, high = (np.nan if x is None else x for x in error.share_limits(share)[:2])
+        found.append((share, low, high, *results.sum(0)[::-1]))
+    names = ("share", "share_low", "share_high", "wins", "ties", "losses")
+    return dict(zip(names, np.array(found, dtype=float).T, strict=True))
 
 
-def _no_strength(counts: _Counts, names: list[str]) -> str:
+def _no_strength(outcomes: _Outcomes, names: list[str]) -> str:
     """Return why strengths have no finite value (Ford 1957); empty if they have."""
     from scipy.sparse.csgraph import connected_components
 
     beaten = np.zeros((len(names), len(names)))
-    for (i, j), first, tie, second in zip(
-        counts.pairs, counts.first[0], counts.tie[0], counts.second[0], strict=True
-    ):
-        beaten[i, j] += first + tie
-        beaten[j, i] += second + tie
+    first, second = outcomes.ends.T
+    np.add.at(beaten, (first, second), outcomes.won[:, 0] + outcomes.won[:, 1])
+    np.add.at(beaten, (second, first), outcomes.won[:, 2] + outcomes.won[:, 1])
     if connected_components(beaten, directed=False)[0] > 1:
         return "some methods were never compared with the others, not even through a third one"
-    if counts.first.sum() + counts.second.sum() == 0:
+    if outcomes.won[:, [0, 2]].sum() == 0:
         return "every comparison is a tie, so no strength differs"
     parts, member = connected_components(beaten, directed=True, connection="strong")
     if parts == 1:
@@ -432,31 +399,65 @@ def _no_strength(counts: _Counts, names: list[str]) -> str:
     )
 
 
-def _fit_strengths(counts: _Counts, nth: int, size: int) -> Array:
-    """Fit strengths to one set of counts by maximum likelihood, their mean at zero."""
+def _outcome_chances(outcomes: _Outcomes, values: Array) -> Array:
+    """Return log chances (n, 3) of each verdict's outcomes at strengths and the tie's (m + 1,)."""
+    a, b = values[outcomes.ends[:, 0]], values[outcomes.ends[:, 1]]
+    ties = outcomes.won[:, 1].sum() > 0
+    middle = (a + b) / 2 + values[-1] if ties else np.full_like(a, NO_TIES_LOG_ODDS)
+    logs = np.stack([a, middle, b], 1)
+    return logs - np.logaddexp.reduce(logs, 1)[:, None]
+
+
+def _outcome_slopes(outcomes: _Outcomes, size: int) -> Array:
+    """Return how log odds of first, tie and second (n, 3, m + 1) rise with each value."""
+    rows = np.arange(len(outcomes.ends))
+    slopes = np.zeros((len(rows), 3, size + 1))
+    for end, outcome in ((0, 0), (1, 2)):
+        slopes[rows, outcome, outcomes.ends[:, end]] += 1.0
+        slopes[rows, 1, outcomes.ends[:, end]] += 0.5
+    slopes[:, 1, -1] = 1.0
+    return slopes
+
+
+def _fit_strengths(outcomes: _Outcomes, size: int) -> Array:
+    """Fit strengths (m,), their mean at zero, and log odds of a tie by maximum likelihood."""
     from scipy.optimize import minimize
 
-    first, tie, second = counts.first[nth], counts.tie[nth], counts.second[nth]
-    ends = [np.eye(size)[counts.pairs[:, end]] for end in (0, 1)]
-    with_ties = bool(tie.sum() > 0)
+    slopes = _outcome_slopes(outcomes, size)
 
     def loss(values: Array) -> tuple[float, Array]:
         """Return the negative log likelihood and its gradient."""
-        a, b = values[counts.pairs[:, 0]], values[counts.pairs[:, 1]]
-        middle = (a + b) / 2 + values[-1] if with_ties else np.full_like(a, NO_TIES_LOG_ODDS)
-        logs = np.stack([a, middle, b])
-        total = np.logaddexp.reduce(logs, 0)
-        chance = np.exp(logs - total)
-        seen = np.stack([first, tie, second])
-        n = seen.sum(0)
-        reached = (seen * (logs - total)).sum()
-        slope = seen - n * chance
-        each = (slope[0] + slope[1] / 2) @ ends[0] + (slope[2] + slope[1] / 2) @ ends[1]
+        logs = _outcome_chances(outcomes, values)
         centred = values[:-1].mean()  # strengths count only against one another
-        gradient = np.append(-each + centred, -slope[1].sum() if with_ties else 0.0)
-        return float(-reached + size * centred**2 / 2), gradient
+        gradient = -np.einsum("nk,nkm->m", outcomes.won - np.exp(logs), slopes)
+        gradient[:-1] += centred
+        return float(-(outcomes.won * logs).sum() + size * centred**2 / 2), gradient
 
     bounds = [(-MAX_LOG_ODDS, MAX_LOG_ODDS)] * (size + 1)
     fit = minimize(loss, np.zeros(size + 1), jac=True, method="L-BFGS-B", bounds=bounds)
-    strengths: Array = fit.x[:-1]
-    return strengths - strengths.mean()
+    values: Array = fit.x
+    values[:-1] -= values[:-1].mean()
+    return values
+
+
+def _strength_limits(outcomes: _Outcomes, values: Array, clusters: Clusters) -> dict[str, Array]:
+    """Return 95 % limits of strengths; none where they lie further out than data can say.
+
+    Each verdict's part in a strength is its slope of the likelihood over the information in all.
+    """
+    size = len(values) - 1
+    slopes = _outcome_slopes(outcomes, size)
+    chances = np.exp(_outcome_chances(outcomes, values))  # (n, 3)
+    centred = slopes - np.einsum("nk,nkm->nm", chances, slopes)[:, None]
+    information = np.einsum("nk,nka,nkb->ab", chances, centred, centred)
+    scores = np.einsum("nk,nkm->nm", outcomes.won - chances, slopes)
+    parts = scores @ np.linalg.pinv(information)
+    low, high = np.full(size, np.nan), np.full(size, np.nan)
+    edge = MAX_LOG_ODDS / 2
+    for method in range(size):
+        error = clustered.clustered_error(parts[:, method], clusters)
+        below, above, _ = error.mean_limits(float(values[method]), (-np.inf, np.inf))
+        if below is not None and above is not None:
+            low[method] = below if below >= -edge else np.nan
+            high[method] = above if above <= edge else np.nan
+    return {"low": low, "high": high}

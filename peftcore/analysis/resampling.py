@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 Array: TypeAlias = NDArray[np.float64]
 
 LEVEL = 0.95
-RESAMPLED_RATERS = 10  # fewer are kept as they are: an interval speaks of these raters then
 NO_VALUE = "no interval: in most resamples there is no value"
 
 
@@ -19,13 +18,6 @@ def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> Array:
     if n == 0:
         return np.zeros((resamples, 0))
     return rng.multinomial(n, np.full(n, 1 / n), size=resamples).astype(float)
-
-
-def draw_rater_counts(raters: int, resamples: int, rng: np.random.Generator) -> Array:
-    """Return how often each rater is sampled, (b, r); few raters are kept as they are."""
-    if raters < RESAMPLED_RATERS:
-        return np.ones((resamples, raters))
-    return draw_counts(raters, resamples, rng)
 
 
 def interval_limits(

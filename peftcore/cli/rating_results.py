@@ -21,7 +21,6 @@ from peftcore.system import printing
 Careful = Annotated[
     bool, typer.Option("--careful", help="Leave out raters who failed an attention check.")
 ]
-Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
 
 
 @rating_commands.command()
@@ -31,7 +30,6 @@ def scores(
         str, typer.Option(help="Run or method that the others are set against; else the best.")
     ] = "",
     careful: Careful = False,
-    resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
     """Score each run's explanations, with their differences; or rank the runs of pairs."""
@@ -51,13 +49,13 @@ def scores(
         rows = rating.scored_table(rating_store, me, project)
         rows = rows[~rows["rater"].isin(careless)]
         rows = rows.assign(source=rating.source_names(rows["run"], rows["method"]))
-        tables = {"score": preference.score_methods(rows, "source", resamples=resamples)}
+        tables = {"score": preference.score_methods(rows, "source")}
         for name in rating.DIMENSIONS if mode == "likert" else ():
             each = rows.assign(score=rating.step_score(rows[name].astype(float)))
-            tables[name] = preference.score_methods(each, "source", resamples=resamples)
+            tables[name] = preference.score_methods(each, "source")
         if len(tables["score"]):
             other = reference or str(tables["score"]["source"][0])
-            gaps = preference.score_differences(rows, other, "source", resamples=resamples)
+            gaps = preference.score_differences(rows, other, "source")
             tables["differences"] = gaps.assign(reference=other)
     show_tables({"project": project}, tables, as_json)
 
@@ -66,7 +64,6 @@ def scores(
 def agreement(
     project: ProjectId,
     careful: Careful = False,
-    resamples: Resamples = 1000,
     as_json: printing.AsJson = False,
 ) -> None:
     """Measure how far raters agree: on the scale, on yes or no, on who won, or by dimension."""
@@ -84,13 +81,9 @@ def agreement(
         words, order = questions.verdict_categories(ratings, mode, question)
         rows = ratings.assign(category=words)
         table = statistics.pivot_verdicts(rows, item="item", rater="rater", verdict="category")
-        measured = statistics.agreement_statistics(
-            table, order, examples=example_of_item, resamples=resamples
-        )
+        measured = statistics.agreement_statistics(table, order, examples=example_of_item)
         by_question[question] = [asdict(each) for each in measured]
-        each_two = statistics.cohen_kappas(
-            table, order, examples=example_of_item, resamples=resamples
-        )
+        each_two = statistics.cohen_kappas(table, order, examples=example_of_item)
         named = {end: each_two[end].map(names) for end in ("first", "second")}
         pairs[question] = _records(each_two.assign(**named))
 

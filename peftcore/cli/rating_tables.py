@@ -11,11 +11,13 @@ import typer
 from peftcore import rating, tasks
 from peftcore.analysis import preference
 from peftcore.cli.rating import ProjectId, open_rating_store, rating_commands
-from peftcore.cli.rating_results import Resamples, show_tables
+from peftcore.cli.rating_results import show_tables
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics import per_item
 from peftcore.rating import assisted
 from peftcore.system import printing
+
+Resamples = Annotated[int, typer.Option(min=100, help="Draws of the bootstrap.")]
 
 NO_VERDICTS_IN_PAIRS = (
     "a project of pairs has no verdict on one text; see `rating scores` and `rating export`"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from peftcore.analysis import agreement, preference
+from peftcore.analysis import agreement, preference, score_sentences
 from peftcore.errors import BadInput
 from peftcore.rating import questions, tables
 from peftcore.rating.access import RatingUser
@@ -49,8 +49,14 @@ def rated_project(store: RatingStore, user: RatingUser, project_id: str) -> Rate
         _agreement(ratings, project),
         int(ratings["rater"].nunique()),
         project.simulated,
-        f"Intervals resample examples and raters ({preference.RESAMPLES:,} times).",
+        f"Intervals are about {_population(ratings)}.",
     )
+
+
+def _population(ratings: pd.DataFrame) -> str:
+    """Say whom the intervals of a project's ratings speak of."""
+    counts = ratings["example"].nunique(), ratings["rater"].nunique()
+    return score_sentences.population_in_words(*counts)
 
 
 def runs_of_project(store: RatingStore, user: RatingUser, project: str) -> list[str]:

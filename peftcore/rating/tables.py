@@ -43,7 +43,7 @@ ORIGIN_COLUMNS = ["item", "place", "run", "method", "seed", "correct", "shown_la
 class HumanScore:
     """The mean over items of the mean over raters, in [0, 1], and what it rests on.
 
-    low, high: its 95 % bootstrap interval over examples and raters; None for one example.
+    low, high: its 95 % interval over examples and raters; None for one example.
     """
 
     score: float
@@ -314,6 +314,32 @@ def human_scores(
         if score:
             scores[run] = score
     return scores
+
+
+def raters_agree(store: RatingStore, user: RatingUser, runs: Iterable[str]) -> dict[str, bool]:
+    """Return example → whether all who rated explanations of it by these runs were of one mind.
+
+    Of one mind on an item is everybody above one half of the scale, or everybody below. Examples
+    on which no item has two raters, and projects of pairs, are left out.
+    """
+    projects = {p.id: p for run in runs for p in projects_with_run(store, user, run)}
+    rows = [
+        scored_table(store, user, project.id)
+        for project in projects.values()
+        if project.settings.mode != "pairwise"
+    ]
+    table = pd.concat(rows) if rows else pd.DataFrame(columns=["run", "score"])
+    table = table[table["run"].isin(list(runs))].dropna(subset=["score"])
+    if table.empty:
+        return {}
+    found = (
+        table.drop_duplicates(["item", "rater"], keep="last")
+        .assign(good=lambda each: each["score"] > 0.5)
+        .groupby(["example", "item"])["good"]
+        .agg(["count", "nunique"])
+    )
+    several = found[found["count"] > 1]["nunique"].groupby("example").max()
+    return {str(example): most == 1 for example, most in several.items()}
 
 
 def _human_score(run_tables: list[pd.DataFrame]) -> HumanScore | None:

@@ -5,8 +5,11 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from peftcore.analysis import preference
+from peftcore.analysis import clustered, inference, preference
+from peftcore.analysis.clustered import Clusters
+from peftcore.analysis.inference import SeedItemTable
 from peftcore.errors import BadInput
 
 
@@ -55,30 +58,66 @@ def test_an_interval_covers_the_truth_about_as_often_as_it_says():
             ("a", f"a{n}", f"r{r}", float(rng.random() < 0.6)) for n in range(40) for r in range(5)
         ]
         made = verdicts(rows).assign(example=[row[1] for row in rows])
-        found = preference.score_methods(made, resamples=200).iloc[0]
+        found = preference.score_methods(made).iloc[0]
         covered += found["low"] <= 0.6 <= found["high"]
     assert covered >= 35
 
 
 def test_raters_who_differ_widen_the_interval_of_a_score():
-    mild = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(10)]
+    mild = [("a", f"a{n}", f"r{r}", 0.45 + r % 2 / 10) for n in range(9) for r in range(10)]
     split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(10)]
     narrow, broad = (preference.score_methods(verdicts(rows)).iloc[0] for rows in (mild, split))
-    assert narrow["mean"] == broad["mean"] == 0.5
-    assert broad["high"] - broad["low"] > 0.5 > narrow["high"] - narrow["low"]
+    assert narrow["mean"] == pytest.approx(0.5)
+    assert broad["mean"] == 0.5
+    assert broad["high"] - broad["low"] > 3 * (narrow["high"] - narrow["low"])
 
 
 def test_a_difference_is_that_of_the_means_and_what_both_share_drops_out():
-    """Examples are hard or easy for both, and b lies a third below a on each of them."""
+    """Examples are hard or easy for both, and b lies a third below a, or nearly, on each."""
     hard = [0.0, 1 / 3, 2 / 3, 1 / 3, 0.0, 2 / 3]
     rows = [("b", f"b{n}", r, worth) for n, worth in enumerate(hard) for r in "xy"]
-    rows += [("a", f"a{n}", r, worth + 1 / 3) for n, worth in enumerate(hard) for r in "xy"]
+    better = [worth + 0.3 + 0.06 * (n % 2) for n, worth in enumerate(hard)]
+    rows += [("a", f"a{n}", r, worth) for n, worth in enumerate(better) for r in "xy"]
     (row,) = preference.score_differences(verdicts(rows), "a").to_dict("records")
     assert row["method"] == "b"
     assert row["examples"] == 6
-    assert (row["difference"], row["low"], row["high"]) == pytest.approx((-1 / 3,) * 3)
+    # Six differences, -0.3 and -0.36 in turn: Student's t over examples.
+    gaps = np.array([-0.3, -0.36] * 3)
+    expected = stats.t.interval(0.95, 5, gaps.mean(), stats.sem(gaps))
+    assert (row["low"], row["high"]) == pytest.approx(expected)
+    assert row["p"] == pytest.approx(stats.ttest_1samp(gaps, 0).pvalue)
+    assert row["verdict"] == "behind"
     made = preference.score_methods(verdicts(rows))
     assert (made["high"] - made["low"]).min() > 0.2  # though each for itself is far from sure
+
+
+def test_ten_raters_count_as_seeds_do_in_a_table_of_runs():
+    """Over a full table of examples and raters an error is the two-way one of `inference`."""
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(12, 1)) / 3 + rng.normal(size=30) / 3 + rng.normal(size=(12, 30)) / 9
+    clusters = Clusters(*(index.ravel() for index in np.indices((30, 12))))
+    found = clustered.clustered_error(((values.T - values.mean()) / values.size).ravel(), clusters)
+    table = SeedItemTable(tuple(range(12)), tuple(map(str, range(30))), values[..., None])
+    squares, freedoms = inference._mean_squares(values, None)
+    plain = (squares[0] + squares[1] - squares[2]) / values.size
+    assert found.error**2 == pytest.approx(plain)
+    assert found.freedom < sum(freedoms)
+    assert inference.estimate(table).mean == pytest.approx(values.mean())
+
+
+def test_examples_that_agree_to_the_last_verdict_have_no_interval_of_a_difference():
+    rows = [(m, f"{m}{n}", r, float(m == "a")) for m in "ab" for n in range(4) for r in "xy"]
+    (row,) = preference.score_differences(verdicts(rows), "a").to_dict("records")
+    assert math.isnan(row["low"])
+    assert "agree" in row["reason"]
+    assert row["verdict"] == "cannot tell"
+
+
+def test_a_score_of_a_handful_that_agree_is_not_certain():
+    rows = verdicts([("a", f"a{n}", r, 1.0) for n in range(4) for r in "xyz"])
+    (row,) = preference.score_methods(rows).to_dict("records")
+    assert row["high"] == 1
+    assert row["low"] < 0.4
 
 
 def test_differences_need_a_reference_that_was_rated_and_two_examples():
@@ -112,7 +151,8 @@ def test_leniency_is_the_gap_to_the_others_on_shared_items():
     made = preference.rater_effects(verdicts(rows)).set_index("rater")
     assert made.loc["x", "leniency"] == pytest.approx(5 / 8)
     assert made.loc["x", "shared"] == 2
-    assert made.loc["x", "low"] == pytest.approx(1 / 2)
+    # Two items 1/8 from their mean: standard error 1/8, t with one degree of freedom is 12.706.
+    assert made.loc["x", "low"] == pytest.approx(5 / 8 - 12.7062 / 8)
     assert "one shared item" in made.loc["z", "reason"]
     assert math.isnan(made.loc["w", "leniency"])
     assert "nobody else" in made.loc["w", "reason"]
@@ -177,7 +217,7 @@ def test_two_methods_without_ties_have_the_odds_of_their_wins():
 
 def test_ties_leave_the_odds_of_two_methods_alone():
     """With two methods the likelihood of wins and that of ties part."""
-    found = preference.rank_methods(pairs(against(30, 25, 10)), resamples=20)
+    found = preference.rank_methods(pairs(against(30, 25, 10)))
     assert found.chances.loc["a", "b"] == pytest.approx(0.75, abs=1e-3)
     assert found.methods["share"][0] == pytest.approx((30 + 12.5) / 65)
 
@@ -191,7 +231,7 @@ def test_three_methods_without_ties_agree_with_choix():
         rows += [("abc"[i], "abc"[j], "first")] * int(wins[i, j])
         games += [(i, j)] * int(wins[i, j])
     expected = choix.opt_pairwise(3, games)
-    found = preference.rank_methods(pairs(rows), resamples=20).methods.set_index("method")
+    found = preference.rank_methods(pairs(rows)).methods.set_index("method")
     strengths = found["strength"][list("abc")].to_numpy()
     assert strengths == pytest.approx(expected - expected.mean(), abs=1e-3)
 
@@ -200,7 +240,7 @@ def test_which_of_two_methods_comes_first_in_a_row_does_not_matter():
     rows = against(8, 3, 4)
     turn = {"first": "second", "second": "first", "tie": "tie"}
     swapped = [(b, a, turn[outcome]) for a, b, outcome in rows]
-    one, two = (preference.rank_methods(pairs(each), resamples=20) for each in (rows, swapped))
+    one, two = (preference.rank_methods(pairs(each)) for each in (rows, swapped))
     pd.testing.assert_frame_equal(one.methods, two.methods)
 
 
@@ -213,14 +253,14 @@ def test_which_of_two_methods_comes_first_in_a_row_does_not_matter():
     ],
 )
 def test_strengths_that_do_not_exist_are_explained_and_shares_remain(rows, reason):
-    found = preference.rank_methods(pairs(rows), resamples=20)
+    found = preference.rank_methods(pairs(rows))
     assert found.methods["strength"].isna().all()
     assert reason in found.reason
     assert found.methods["share"].notna().all()
 
 
 def test_a_limit_the_data_do_not_set_is_missing():
-    found = preference.rank_methods(pairs(against(9, 0, 1)), resamples=100)
+    found = preference.rank_methods(pairs(against(3, 0, 1)))
     assert found.methods["strength"].notna().all()
     assert math.isnan(found.methods["high"][0])
 
@@ -233,6 +273,8 @@ def test_nothing_to_rank_is_said():
 
 
 def test_few_raters_are_kept_as_they_are():
+    """Four raters who differ say no more of other raters than four who do not."""
     split = [("a", f"a{n}", f"r{r}", float(r % 2)) for n in range(9) for r in range(4)]
-    found = preference.score_methods(verdicts(split)).iloc[0]
-    assert (found["low"], found["high"]) == (0.5, 0.5)
+    alike = [("a", f"a{n}", f"r{r}", 0.5) for n in range(9) for r in range(4)]
+    one, two = (preference.score_methods(verdicts(rows)).iloc[0] for rows in (split, alike))
+    assert (one["low"], one["high"]) == pytest.approx((two["low"], two["high"]))

@@ -19,14 +19,6 @@ def test_limits_of_a_mean_are_those_of_scipys_bootstrap():
     assert reason == ""
 
 
-def test_few_raters_are_kept_and_many_are_drawn():
-    rng = np.random.default_rng(0)
-    assert (resampling.draw_rater_counts(9, 10, rng) == 1).all()
-    drawn = resampling.draw_rater_counts(10, 10, rng)
-    assert (drawn.sum(1) == 10).all()
-    assert drawn.std() > 0
-
-
 def test_too_few_resamples_with_a_value_have_no_limits():
     values = np.array([1.0, 2.0, np.nan, np.nan, np.nan])
     assert resampling.interval_limits(values) == (None, None, resampling.NO_VALUE)

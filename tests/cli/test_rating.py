@@ -50,10 +50,10 @@ def test_a_table_is_imported_and_its_agreement_told(home, tmp_path):
     table.write_text("\n".join(rows))
     made = run_rating("import", table, "--method", "theirs")
     assert (made["name"], made["ratings"], made["facts"]["methods"]) == ("Elsewhere", 4, ["theirs"])
-    found = run_rating("agreement", made["project"], "--resamples", 100)
+    found = run_rating("agreement", made["project"])
     shares = [found[scale][0]["value"] for scale in ("scale", "yes or no")]
     assert shares == [0, 0.5]
-    assert "Krippendorff" in call("agreement", made["project"], "--resamples", 100).stdout
+    assert "Krippendorff" in call("agreement", made["project"]).stdout
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from peftcore import rating
 
 def test_scores_come_with_their_differences_to_the_best_or_to_a_chosen_one(home):
     single = next(row for row in run_rating("list") if row["mode"] == "single")
-    found = run_rating("scores", single["project"], "--resamples", 100)
+    found = run_rating("scores", single["project"])
     assert {row["reference"] for row in found["differences"]} == {"gold"}
     means = {row["source"]: row["mean"] for row in found["score"]}
     again = run_rating("scores", single["project"], "--reference", single["facts"]["runs"][0])
@@ -34,7 +34,7 @@ def test_raters_who_failed_a_check_can_be_left_out(home):
 
 def test_agreement_of_pairs_is_about_who_won(home):
     pairs = next(row for row in run_rating("list") if row["mode"] == "pairwise")
-    found = run_rating("agreement", pairs["project"], "--resamples", 100)
+    found = run_rating("agreement", pairs["project"])
     assert 0 < found["scale"][0]["value"] < 1
 
 
@@ -44,10 +44,10 @@ def test_dimensions_are_scored_agreed_on_and_settled_one_by_one(home):
     for name, step in (("Ann", 2), ("Bo", 4)):
         scales = dict.fromkeys(rating.DIMENSIONS, 3) | {"fluent": step}
         rated.rate_all(book, rated.rater(book, project, name), "", scales=scales)
-    scores = run_rating("scores", project.id, "--resamples", 100)
+    scores = run_rating("scores", project.id)
     assert scores["score"][0]["mean"] == scores["fluent"][0]["mean"] == 0.5
     assert scores["score"][0]["source"] == "a" * 12
-    agreed = run_rating("agreement", project.id, "--resamples", 100)
+    agreed = run_rating("agreement", project.id)
     assert [agreed[name][0]["value"] for name in rating.DIMENSIONS] == [1, 1, 1, 0]
     assert "same category" in agreed["justifies"][4]["reason"]
     assert agreed["pairs"]["fluent"][0]["items"] == 3

@@ -33,8 +33,8 @@ def measured(question, verdicts=None):
     table = agreement.pivot_verdicts(
         verdicts.assign(category=words), item="item", rater="rater", verdict="category"
     )
-    found = agreement.agreement_statistics(table, order, resamples=200)
-    return {each.name: each for each in found}, agreement.cohen_kappas(table, order, resamples=200)
+    found = agreement.agreement_statistics(table, order)
+    return {each.name: each for each in found}, agreement.cohen_kappas(table, order)
 
 
 def test_a_hand_made_table_of_one_dimension():
