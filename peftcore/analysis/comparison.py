@@ -21,7 +21,6 @@ import pandas as pd
 
 from peftcore.analysis import few_seeds
 from peftcore.analysis.comparability import caveats as caveats
-from peftcore.analysis.verdicts import holm
 from peftcore.metrics.scores import metric_range
 
 MAX_EXACT_SEEDS = 16  # up to this many every sign pattern is counted
@@ -48,12 +47,14 @@ ONE_SEED = "one seed"
 NO_SEED = "no seed has a value"
 
 
-def interval(values: Iterable[float], within: tuple[float, float] = ANY_VALUE) -> Interval:
+def interval(
+    values: Iterable[float], within: tuple[float, float] = ANY_VALUE, lean: float = 1.0
+) -> Interval:
     """Return mean and 95 % interval of independent seeds, without what is not finite.
 
-    Student's t, reaching further on the side of a longer tail (`few_seeds`).  within: the smallest
-    and largest value there can be (`metrics.scores.metric_range`), where the limits end, since
-    those of the t distribution go on.
+    Student's t, wider for few seeds and on the side of a longer tail (`few_seeds`).
+    within: the smallest and largest value there can be (`metrics.scores.metric_range`), where the
+    limits end, since those of the t distribution go on.  lean: how skewed they may be, 0 to 1.
     """
     seen = np.array([value for value in values if value is not None], dtype=float)
     seen = seen[np.isfinite(seen)]
@@ -66,7 +67,8 @@ def interval(values: Iterable[float], within: tuple[float, float] = ANY_VALUE) -
     groups = few_seeds.groups_of_scores(seen, within) if n < few_seeds.MANY_SEEDS else None
     if groups is not None:
         return Interval(mean, None, None, n, str(groups))
-    error, skewness = float(seen.std(ddof=1)) / math.sqrt(n), few_seeds.skewness_of_mean(seen)
+    error = few_seeds.error_factor(n, 1.0, lean=lean) * float(seen.std(ddof=1)) / math.sqrt(n)
+    skewness = few_seeds.skewness_of_mean(seen)
     low, high = few_seeds.mean_limits(mean, error, n - 1, skewness)
     # A mean beyond the range, as by rounding, still lies in its interval.
     return Interval(mean, max(low, min(within[0], mean)), min(high, max(within[1], mean)), n)
@@ -142,7 +144,7 @@ def paired_difference(
     seeds = sorted(set(first) & set(second))
     gaps = np.array([second[seed] - first[seed] for seed in seeds], dtype=float)
     gaps = gaps[np.isfinite(gaps)]
-    estimate, n = interval(gaps, within), len(gaps)
+    estimate, n = difference_interval(first, second, within), len(gaps)
     if n == 0:
         return PairedDifference(None, None, None, None, None, 0, NO_SEED)
     sums = np.abs(_signs(n) @ gaps)
@@ -152,6 +154,19 @@ def paired_difference(
     smallest = 2.0 ** (1 - n) if exact else 1 / (len(sums) + 1)
     found = (estimate.mean, estimate.low, estimate.high, p, min(smallest, 1.0), n)
     return PairedDifference(*found, estimate.reason)
+
+
+def difference_interval(
+    first: Mapping[int, float],
+    second: Mapping[int, float],
+    within: tuple[float, float] = ANY_VALUE,
+) -> Interval:
+    """Return the mean of second − first with its 95 % interval, paired by seed number."""
+    seeds = sorted(set(first) & set(second))
+    one, other = (np.array([side[seed] for seed in seeds], float) for side in (first, second))
+    known = np.isfinite(one) & np.isfinite(other)
+    one, other = one[known], other[known]
+    return interval(other - one, within, few_seeds.lean_of_difference(one, other))
 
 
 def difference_range(metric: str) -> tuple[float, float]:
@@ -165,32 +180,6 @@ def _signs(n: int) -> np.ndarray:
     if n <= MAX_EXACT_SEEDS:
         return np.array(list(itertools.product((1.0, -1.0), repeat=n)))
     return np.random.default_rng(0).choice((1.0, -1.0), size=(SIGN_SAMPLES, n))
-
-
-def differences_from_reference(table: pd.DataFrame, metric: str, reference: str) -> pd.DataFrame:
-    """Compare every other run with the reference, in one row each.
-
-    Columns run, difference, low, high, p, holm, smallest_p, n. `holm` is p after Holm's correction
-    for as many comparisons as there are rows with a p.
-    """
-    scores = {
-        run: dict(zip(seeds["seed"], seeds[metric].astype(float), strict=True))
-        for run, seeds in table.groupby("run", sort=False)
-    }
-    rows = []
-    for run in scores:
-        if run != reference:
-            gap = paired_difference(scores[reference], scores[run], difference_range(metric))
-            row = {"run": run, "difference": gap.mean, "low": gap.low, "high": gap.high}
-            rows.append(row | {"p": gap.p, "smallest_p": gap.smallest_p, "n": gap.n})
-    frame = pd.DataFrame(rows, columns=["run", "difference", "low", "high", "p", "smallest_p", "n"])
-    frame.insert(5, "holm", holm(frame["p"].tolist()))
-    return frame.astype({name: float for name in frame.columns if name not in ("run", "n")})
-
-
-def seeds_for_significance(level: float, comparisons: int = 1) -> int:
-    """Return the fewest seeds that can reach this level after Holm's correction."""
-    return 1 + math.ceil(math.log2(comparisons / level))
 
 
 def pareto(scores: Sequence[float], costs: Sequence[float]) -> list[bool]:

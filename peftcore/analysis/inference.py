@@ -4,7 +4,8 @@ A run answers the same items with every seed, so its scores are a table, seeds Ã
 speaks of a population, and there are two:
 
 * "these examples": other seeds (another sample of training examples, another start) on the very
-  items that were answered. The unit is the seed, the interval Student's t over seed means.
+  items that were answered. The unit is the seed, the interval Student's t over seed means, widened
+  for few of them (`few_seeds`).
 * "this task": other seeds and other items of the task. Seeds and items both vary, so the variance
   has a component of each: mean squares of the two-way table, t quantile by Satterthwaite's degrees
   of freedom (1946). Items are drawn within strata, the gold labels, where test rows are balanced.
@@ -116,7 +117,8 @@ class Estimate:
     `seed_share`, `item_share` and `rest_share` are the parts of the variance of the mean that come
     from seeds, from items, and from both together (they sum to one). Without limits, `reason` says
     why there are none. `groups` are the two groups into which seeds fall, if they do: with fewer
-    than 20 seeds there are no limits then, since none would cover.
+    than 20 seeds there are no limits then, since none would cover. `error` is widened for few
+    seeds.
     """
 
     mean: float | None
@@ -173,13 +175,37 @@ def estimate_difference(
 ) -> Estimate:
     """Estimate second âˆ’ first over their common seeds and items, paired by both."""
     one, other = common_part(first, second)
-    return _estimate_values(
+    found = _estimate_values(
         other.influence() - one.influence(),
         other.seed_values() - one.seed_values(),
         one.strata,
         population,
         within,
+        few_seeds.lean_of_difference(one.seed_values(), other.seed_values()),
     )
+    if found.low is None or found.seeds >= few_seeds.MANY_SEEDS or len(one.items) < 2:
+        return found
+    # Where the mean of one of the two is no summary, neither is the difference of both.
+    for table in (one, other):
+        groups = find_seed_groups(table)
+        if groups is not None:
+            return replace(
+                found, low=None, high=None, error=None, groups=groups, reason=str(groups)
+            )
+    return found
+
+
+def find_seed_groups(table: SeedItemTable) -> SeedGroups | None:
+    """Return the two groups into which a run's seeds fall by their scores, None if they do not."""
+    return few_seeds.find_groups(table.seed_values(), _two_answers(table.influence()))
+
+
+def _two_answers(values: Array) -> float:
+    """Return two answers' worth of scores or differences (s, i): so much spread is always there.
+
+    Seeds that tie are no group.
+    """
+    return 2 * min(float(np.ptp(values)), float(np.abs(values).max())) / values.shape[1]
 
 
 def common_part(first: SeedItemTable, second: SeedItemTable) -> tuple[SeedItemTable, SeedItemTable]:
@@ -211,8 +237,12 @@ def _estimate_values(
     strata: NDArray[np.int64] | None,
     population: Population,
     within: tuple[float, float],
+    lean: float = 1.0,
 ) -> Estimate:
-    """Estimate from values (s, i) with the seeds' values (s,); seeds that are not finite go."""
+    """Estimate from values (s, i) with the seeds' values (s,); seeds that are not finite go.
+
+    lean: how skewed the seeds may be, as of `few_seeds.error_factor`.
+    """
     finite = np.isfinite(by_seed) & np.isfinite(values).all(1) if values.size else np.zeros(0, bool)
     values, by_seed = values[finite], by_seed[finite]
     seeds, items = values.shape
@@ -221,10 +251,9 @@ def _estimate_values(
     mean = float(by_seed.mean())
     if seeds == 1:
         return Estimate(mean, None, None, None, None, 1, items, population, reason=ONE_SEED)
-    # Two answers' worth of spread is always there: seeds that tie are no group. One item stands
-    # for scores whose answers are not known.
+    # One item stands for scores whose answers are not known.
     groups = (
-        few_seeds.find_groups(by_seed, 2 * float(np.ptp(values)) / items)
+        few_seeds.find_groups(by_seed, _two_answers(values))
         if items > 1
         else few_seeds.groups_of_scores(by_seed, within)
     )
@@ -241,10 +270,26 @@ def _estimate_values(
     else:
         error = float(by_seed.std(ddof=1) / math.sqrt(seeds))
         found = Estimate(mean, None, None, error, seeds - 1, seeds, items, population)
-    skewness = few_seeds.skewness_of_mean(by_seed)
-    if found.error:  # the seeds' part of the third moment, in units of the whole error
-        skewness *= (float(by_seed.std(ddof=1)) / math.sqrt(seeds) / found.error) ** 3
-    return _with_limits(replace(found, skewness=skewness, groups=groups), within)
+    return _with_limits(
+        replace(_for_few_seeds(found, by_seed, values, lean), groups=groups), within
+    )
+
+
+def _for_few_seeds(found: Estimate, by_seed: Array, values: Array, lean: float) -> Estimate:
+    """Widen the seeds' part of an error and say how skewed the mean is, from values (s, i)."""
+    if not found.error:
+        return found
+    seeds, items = values.shape
+    own = float(by_seed.var(ddof=1)) / seeds / found.error**2  # of the whole variance
+    noise = 0.0
+    if items > 1 and seeds < few_seeds.MANY_SEEDS:
+        squares, _ = _mean_squares(values, None)
+        noise = min(1.0, squares[2] / squares[0]) if squares[0] > 0 else 1.0
+    return replace(
+        found,
+        error=found.error * few_seeds.error_factor(seeds, own, noise, lean),
+        skewness=few_seeds.skewness_of_mean(by_seed) * own**1.5,
+    )
 
 
 def _two_way(values: Array, by_seed: Array, strata: NDArray[np.int64] | None) -> Estimate:

@@ -90,6 +90,19 @@ def choose_verdict(
     return "ahead" if (difference > 0) != lowest_first else "behind"
 
 
+def limits_verdict(
+    low: float | None, high: float | None, margin: float, lowest_first: bool = False
+) -> Verdict:
+    """Return the verdict that the 95 % limits of a difference allow; none without limits."""
+    if low is None or high is None or math.isnan(low) or math.isnan(high):
+        return "cannot tell"
+    if -margin < low and high < margin:
+        return "equal"
+    if low <= 0 <= high:
+        return "cannot tell"
+    return "ahead" if (low > 0) != lowest_first else "behind"
+
+
 def pair_verdicts(
     tables: Mapping[str, SeedItemTable],
     margin: float,

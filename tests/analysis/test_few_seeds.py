@@ -100,3 +100,17 @@ def test_groups_are_seen_as_often_as_the_readme_says(seeds, apart, seen):
 
 def test_a_threshold_of_zero_has_no_sign():
     assert f"{few_seeds.round_between(-0.3, 0.2):g}" == "0"
+
+
+def test_few_seeds_widen_an_error_and_many_do_not():
+    factors = [few_seeds.widening(n) for n in (3, 4, 5, 8, 20, 60)]
+    assert factors == sorted(factors, reverse=True)
+    assert factors[2:] == pytest.approx([1.345, 1.1725, 1.0, 1.0])
+
+
+def test_a_difference_is_as_skewed_as_its_runs_vary_unlike_each_other():
+    rng = np.random.default_rng(0)
+    wide, wide_too, still = rng.normal(size=500), rng.normal(size=500), 0.01 * rng.normal(size=500)
+    assert few_seeds.lean_of_difference(wide, wide_too) < 0.1
+    assert few_seeds.lean_of_difference(wide, still) > 0.99
+    assert few_seeds.lean_of_difference(still * 0, still * 0) == 0.0

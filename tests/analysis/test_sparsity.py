@@ -94,8 +94,9 @@ def test_counts_run_from_none_to_all():
 def test_draws_are_averaged_within_a_seed_first():
     found = sparsity.interval_over_seeds([[1.0, 3.0], [3.0, 5.0]])
     assert (found.mean, found.n) == (3.0, 2)
-    # Two seeds at 2 and 4: standard error 1, and t with one degree of freedom is 12.706.
-    assert found.high - found.mean == pytest.approx(12.706, abs=1e-3)
+    # Two seeds at 2 and 4: standard error 1, t with one degree of freedom is 12.706, and for two
+    # seeds 1 + 2.3 (1/2 - 1/20) = 2.035 times as much.
+    assert found.high - found.mean == pytest.approx(2.035 * 12.7062, abs=1e-3)
 
 
 def test_intervals_are_apart_only_without_any_overlap():

@@ -55,7 +55,12 @@ ANSWER_CASES = _seed_cases(
     {"normal": (0.1, 0.8), "skewed": (0.3, 0.8), "two groups": (0.3,)}, ITEM_COUNTS
 )
 CORPUS_CASES = _seed_cases({"normal": (0.3,), "skewed": (0.3,), "two groups": (0.3,)}, (100, 300))
-NUMBER_CASES = tuple(Case(shape, count, spread=1.0) for shape in SHAPES for count in SEED_COUNTS)
+NUMBER_CASES = tuple(
+    Case(shape, count, spread=1.0)
+    for shape in SHAPES
+    for count in (2, 3, *SEED_COUNTS)
+    if shape != "two groups" or count > 3
+)
 RATER_CASES = tuple(Case("normal", *counts) for counts in ((3, 50), (5, 150), (10, 50), (12, 150)))
 PAIR_CASES = tuple(Case("normal", 2, n) for n in (50, 150))
 
@@ -140,13 +145,20 @@ INTERVALS: tuple[PrintedInterval, ...] = (
         NUMBER_CASES,
     ),
     PrintedInterval(
+        "paired difference to a run that hardly varies",
+        THESE_SEEDS,
+        "Compare, Components, Scaling",
+        "comparison.paired_difference",
+        seeds.still_trial,
+        NUMBER_CASES,
+    ),
+    PrintedInterval(
         "rank correlation of flatness and score, from 12 runs",
         "other runs",
         "Landscape",
         "flatness.rank_correlation",
         seeds.rank_trial,
         tuple(Case("normal", runs) for runs in (12, 20, 40)),
-        0.35,
     ),
     PrintedInterval(
         "share of sentence pairs",
@@ -173,7 +185,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
             function,
             functools.partial(raters.rating_trial, quantity=quantity),
             RATER_CASES,
-            0.2,
+            0.5,
         )
         for quantity, title, population, function in RATED
     ),
@@ -185,7 +197,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
             "agreement.agreement_statistics",
             functools.partial(raters.agreement_trial, measure=measure),
             RATER_CASES,
-            0.2,
+            0.5,
         )
         for measure in (
             "Share of unanimous items",
@@ -202,7 +214,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
         "agreement.cohen_kappas",
         functools.partial(raters.agreement_trial, measure="Cohen's kappa"),
         PAIR_CASES,
-        0.2,
+        0.5,
     ),
     PrintedInterval(
         "score by people and a metric",
@@ -216,6 +228,8 @@ INTERVALS: tuple[PrintedInterval, ...] = (
 
 NOT_PRINTED = {
     "mean of fewer than 20 seeds that fall into two groups": "how many lie above the gap",
+    "difference of two runs, the seeds of one in two groups": "how many lie above the gap",
+    "difference of scores by people without any spread": "the difference, and that it has none",
     "standard deviation over seeds (chi-square, 70 to 90 %)": "lowest and highest seed",
     "rank correlation over fewer than 12 runs": "the correlation alone",
     "how steadily images follow atoms (bootstrap of a few seeds)": "range with one seed left out",

@@ -15,17 +15,16 @@ from numpy.typing import NDArray
 from scipy import special
 
 from peftcore.analysis import agreement, preference
+from peftcore.analysis.clustered import FEWEST_RATERS
 from peftcore.analysis.coverage.shapes import Case
 from peftcore.analysis.prediction_powered import ScoredTexts, powered_mean
-from peftcore.analysis.resampling import RESAMPLED_RATERS
 
 Array = NDArray[np.float64]
 Quantity = Literal["score", "difference", "leniency", "correlation", "share", "strength"]
 EXAMPLE_SPREAD, RATER_SPREAD, BOTH_SPREAD = 1.0, 0.5, 0.5
 BETTER = 0.5  # log odds by which the second method is better
 METRIC_NOISE = 1.0  # of an automatic score, around the example's log odds
-RESAMPLES = 300
-REFITS = 50
+RESAMPLES = 300  # of a correlation
 UNRATED = 500  # texts that only a metric scored
 MANY = 200_000  # examples behind a truth
 CHANCES = 101  # quantiles of a normal effect over which a chance is averaged
@@ -36,27 +35,25 @@ def rating_trial(rng: np.random.Generator, case: Case, quantity: Quantity) -> bo
     raters = rng.normal(0, RATER_SPREAD, case.seeds)
     examples = rng.normal(0, EXAMPLE_SPREAD, case.items)
     rows = _verdicts(rng, raters, examples)
-    these = tuple(raters) if case.seeds < RESAMPLED_RATERS else None
-    seed = int(rng.integers(2**31))
+    these = tuple(raters) if case.seeds < FEWEST_RATERS else None
     if quantity == "score":
-        scores = preference.score_methods(rows, resamples=RESAMPLES, seed=seed)
+        scores = preference.score_methods(rows)
         return _covers(scores[scores["method"] == "first"], _mean_chance(0.0, these))
     if quantity == "difference":
-        gaps = preference.score_differences(rows, "first", resamples=RESAMPLES, seed=seed)
+        gaps = preference.score_differences(rows, "first")
         return _covers(gaps, _mean_chance(BETTER, these) - _mean_chance(0.0, these))
     if quantity == "leniency":
-        effects = preference.rater_effects(rows, resamples=RESAMPLES, seed=seed)
+        effects = preference.rater_effects(rows)
         return _covers(effects[:1], _true_leniency(raters))
     if quantity == "correlation":
         first = rows[rows["method"] == "first"]
         human = first.groupby("example", sort=False)["score"].mean().to_numpy()
         automatic = examples + rng.normal(0, METRIC_NOISE, case.items)
         found = preference.human_metric_correlation(
-            human.tolist(), automatic.tolist(), resamples=RESAMPLES, seed=seed
+            human.tolist(), automatic.tolist(), resamples=RESAMPLES, seed=int(rng.integers(2**31))
         )
         return _holds(found.low, found.high, _true_correlation(raters))
-    ranking = preference.rank_methods(_comparisons(rng, raters, examples), resamples=REFITS,
-                                      seed=seed)  # fmt: skip
+    ranking = preference.rank_methods(_comparisons(rng, raters, examples))
     row = ranking.methods[ranking.methods["method"] == "second"]
     if quantity == "share":
         return _covers(row, _mean_chance(BETTER, these), "share_low", "share_high")
@@ -87,19 +84,11 @@ def agreement_trial(rng: np.random.Generator, case: Case, measure: str) -> bool 
     rows = _verdicts(rng, raters, examples, methods=("first",))
     rows = rows.assign(verdict=np.where(rows["score"] > 0, "yes", "no"))
     table = agreement.pivot_verdicts(rows, item="item", rater="rater", verdict="verdict")
-    seed = int(rng.integers(2**31))
     if measure == "Cohen's kappa":
-        pair = agreement.cohen_kappas(table.iloc[:, :2], ("no", "yes"), resamples=RESAMPLES,
-                                      seed=seed)  # fmt: skip
+        pair = agreement.cohen_kappas(table.iloc[:, :2], ("no", "yes"))
         return _covers(pair, _true_agreement("Fleiss' kappa", tuple(raters[:2]), 2, True))
-    found = next(
-        each
-        for each in agreement.agreement_statistics(
-            table, ("no", "yes"), resamples=RESAMPLES, seed=seed
-        )
-        if each.name == measure
-    )
-    keeps = case.seeds < RESAMPLED_RATERS or measure == "Share of unanimous items"
+    [found] = agreement.agreement_statistics(table, ("no", "yes"), measures=(measure,))
+    keeps = case.seeds < FEWEST_RATERS or measure == "Share of unanimous items"
     truth = _true_agreement(measure, tuple(raters) if keeps else (), case.seeds, keeps)
     return _holds(found.low, found.high, truth)
 

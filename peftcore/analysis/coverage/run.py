@@ -10,9 +10,13 @@ import numpy as np
 
 from peftcore.analysis.coverage.catalog import INTERVALS, NOT_PRINTED, PrintedInterval
 from peftcore.analysis.coverage.shapes import SHAPES, Case
+from peftcore.analysis.few_seeds import MANY_SEEDS
 
-DRAWS = 600
+DRAWS = 300
 LOWEST = 0.93  # of draws with an interval that shall be covered
+WIDEST = 0.985  # more of them, with normal seeds, and an interval is needlessly wide
+CLOSE = 0.01  # so near to a limit, a case is drawn MORE times as often
+MORE = 4
 FEWEST = 50  # draws with an interval; fewer are no share
 
 
@@ -38,6 +42,19 @@ def simulate(printed: PrintedInterval, case: Case, draws: int, number: int = 0) 
     return Coverage(draws, len(known), sum(known))
 
 
+def simulate_case(printed: PrintedInterval, case: Case, number: int, draws: int) -> Coverage:
+    """Draw a case, of many seeds twice as often, of few more often if it comes close to a limit.
+
+    number: of the case, by which it is drawn.
+    """
+    many = case.seeds >= MANY_SEEDS
+    count = max(2, round(draws * printed.share)) * (2 if many else 1)
+    found = simulate(printed, case, count, number)
+    if not many and is_close(asdict(found) | asdict(case)):
+        found = simulate(printed, case, MORE * count, number)
+    return found
+
+
 def simulate_all(
     draws: int = DRAWS, report: Callable[[str], None] = lambda line: None
 ) -> list[dict[str, Any]]:
@@ -46,7 +63,7 @@ def simulate_all(
     for printed in INTERVALS:
         report(f"{printed.name}: {len(printed.cases)} cases")
         for number, case in enumerate(printed.cases):
-            found = simulate(printed, case, max(2, round(draws * printed.share)), number)
+            found = simulate_case(printed, case, number, draws)
             names = {"interval": printed.name, "population": printed.population}
             rows.append(names | asdict(case) | asdict(found))
     return rows
@@ -95,6 +112,22 @@ def is_below(row: Mapping[str, Any]) -> bool:
         return False
     slack = 1.96 * float(np.sqrt(LOWEST * (1 - LOWEST) / printed))
     return bool(row["covered"] / printed < LOWEST - slack)
+
+
+def is_wide(row: Mapping[str, Any]) -> bool:
+    """Return whether a case of normal seeds covers more than it needs to, by more than chance."""
+    printed = row["printed"]
+    if row["shape"] != "normal" or printed < FEWEST:
+        return False
+    slack = 1.96 * float(np.sqrt(WIDEST * (1 - WIDEST) / printed))
+    return bool(row["covered"] / printed > WIDEST + slack)
+
+
+def is_close(row: Mapping[str, Any]) -> bool:
+    """Return whether a case's coverage lies near or past a limit, so that more draws decide."""
+    share = row["covered"] / row["printed"] if row["printed"] >= FEWEST else 1.0
+    wide = row["shape"] == "normal" and share > WIDEST - CLOSE / 2
+    return bool(share < LOWEST + CLOSE or wide)
 
 
 def _range_text(rows: Sequence[Mapping[str, Any]]) -> str:
