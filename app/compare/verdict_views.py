@@ -155,7 +155,7 @@ def _show_panels(chosen: Comparison) -> None:
             chosen.table[chosen.table["run"].isin(runs)],
             chosen.metric,
             chosen.styles,
-            references=chosen.chance_levels,
+            references=chosen.reference_levels,
             title=f"{setting_name(chosen.facet).capitalize()}: {words}",
         )
         figure.update_xaxes(range=span)
