@@ -11,7 +11,7 @@ import gc
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.base import Adapter
     from peftcore.analysis.attention import AttentionPattern
+    from peftcore.data.table_checks import Reader
     from peftcore.jobs.queue import Queue
     from peftcore.models.base_model import BaseModel
     from peftcore.models.catalog import BaseInfo
@@ -187,6 +188,13 @@ def cost_estimator() -> CostEstimator:
 def base_model(name: str) -> BaseModel:
     """A frozen base model."""
     return load_base_model(name)
+
+
+def table_reader(name: str, labels: Sequence[str]) -> Reader:
+    """Return a base as the reader of a table with these labels."""
+    from peftcore.training.table_reader import reader_of_base
+
+    return reader_of_base(base_model(name), labels)
 
 
 def adapter_version(run: Run) -> tuple[str, str, int, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
 from app.state import cache
+from app.training.table_check_up import show_check_up
 from app.ui import pickers, widgets
 from peftcore.data import tables
 from peftcore.data.tables import TablePreview
@@ -33,8 +35,8 @@ GUESSES = {
 def show_import_form(page: str) -> None:
     """The whole way from a file to a task; widget keys begin with `page`."""
     st.caption(
-        "A CSV or JSON lines file with a header, one example per row. It stays on this machine. "
-        "Rows that cannot be used are listed by line and left out."
+        "A CSV file with a header, JSON lines, a JSON array or chats, one example per row. It "
+        "stays on this machine. Rows that cannot be used are listed by line and left out."
     )
     _show_last_import(page)
     file = st.file_uploader(
@@ -64,9 +66,13 @@ def show_import_form(page: str) -> None:
         return
     st.header("What will be imported", anchor=False)
     _show_parsed(parsed, len(preview.rows) + len(preview.bad))
+    remedies, base = show_check_up(parsed, columns, kind, page)
     name = st.text_input("Name of the task", value=file.name.rpartition(".")[0], key=f"{page}.name")
     if st.button("Import", type="primary", icon=":material/upload:", key=f"{page}.import"):
-        _import_table(file.getvalue(), name, columns, kind, file.name)
+        reader = cache.table_reader(base, parsed.labels) if base else None
+        _import_table(
+            *(file.getvalue(), name, columns, kind, file.name), remedies=remedies, reader=reader
+        )
 
 
 def _show_preview(preview: TablePreview, name: str) -> None:
@@ -161,6 +167,8 @@ def _show_parsed(parsed: MappedTable, lines: int) -> None:
     st.caption(
         widgets.escape_markdown(f"{len(parsed.items):,} of {lines:,} rows can be used.{labels}")
     )
+    for note in parsed.notes:
+        st.caption(widgets.escape_markdown(widgets.as_sentence(note)))
     if parsed.bad:
         bad = pd.DataFrame([(each.line, each.reason) for each in parsed.bad])
         bad.columns = pd.Index(["Line", "Why it is left out"])
@@ -172,11 +180,11 @@ def _show_parsed(parsed: MappedTable, lines: int) -> None:
 
 
 def _import_table(
-    content: bytes, name: str, columns: ColumnMapping, kind: TaskKind, filename: str
+    content: bytes, name: str, columns: ColumnMapping, kind: TaskKind, filename: str, **given: Any
 ) -> None:
     """Import the table as a task, and remember its name."""
     try:
-        task = table.import_table(content, name, columns, kind, filename=filename)
+        task = table.import_table(content, name, columns, kind, filename=filename, **given)
     except BadInput as error:
         st.error(widgets.escape_markdown(widgets.as_sentence(str(error))), icon=":material/error:")
         return

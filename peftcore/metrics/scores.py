@@ -8,6 +8,8 @@ TER counts edits and may exceed 100. Scores that need a neural network are in `s
 from __future__ import annotations
 
 import math
+import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,6 +19,11 @@ from typing import Any
 from peftcore.data.task import SEPARATOR, Answer, Example
 from peftcore.errors import BadInput
 
+# First and last sign: Thai and Lao, Tibetan, Burmese, Khmer, Japanese kana, Chinese characters.
+SPACELESS = (
+    *("\u0e00\u0eff", "\u0f00\u0fff", "\u1000\u109f", "\u1780\u17ff", "\u3040\u30ff"),
+    *("\u3400\u9fff", "\uf900\ufaff", "\U00020000\U0003ffff"),
+)
 UNREADABLE_LABEL = "(not readable)"  # what an answer without a readable label counts as
 
 
@@ -252,6 +259,7 @@ def label_aware_means(
 def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
     """Return corpus BLEU and chrF as sacrebleu's command line prints them, and mean ROUGE-L.
 
+    Where the references are written without spaces, characters take the place of words.
     One answer per input, against all references of that input; their number may vary. METEOR is not
     among them: its synonyms come from WordNet, which every library for it downloads.
     """
@@ -262,8 +270,9 @@ def generation_scores(answers: Sequence[Answer], gold: Sequence[Example]) -> dic
     texts = [answer.text for answer in answers]
     references = [list(example.references) or [example.target] for example in gold]
     streams = reference_streams(references)
+    words = "char" if written_without_spaces(references) else "13a"
     return {
-        "bleu": BLEU(force=True).corpus_score(texts, streams).score,
+        "bleu": BLEU(force=True, tokenize=words).corpus_score(texts, streams).score,
         "chrf": CHRF().corpus_score(texts, streams).score,
         "rougeL": fmean(sentence_rouge(texts, references)),
     }
@@ -357,9 +366,34 @@ def sentence_chrf(texts: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 
 def sentence_rouge(texts: Sequence[str], references: Sequence[Sequence[str]]) -> list[float]:
-    """Return ROUGE-L F of each text with its closest reference, without stemming."""
+    """Return ROUGE-L F of each text with its closest reference, without stemming.
+
+    The package's own words are of ASCII letters and digits alone; where references have others,
+    words are of all letters and digits, and characters where they are written without spaces.
+    """
     from rouge_score.rouge_scorer import RougeScorer
 
-    scorer = RougeScorer(["rougeL"])
+    every = [text for golds in references for text in golds]
+    plain = all(text.isascii() for text in every)
+    scorer = RougeScorer(["rougeL"], tokenizer=None if plain else _Words(references))
     pairs = zip(texts, references, strict=True)
     return [float(scorer.score_multi(golds, text)["rougeL"].fmeasure) for text, golds in pairs]
+
+
+class _Words:
+    """Splits texts into words of any letters, or into characters where there are no spaces."""
+
+    def __init__(self, references: Sequence[Sequence[str]]) -> None:
+        one_by_one = written_without_spaces(references)
+        self.pattern = re.compile(r"[^\W_]" if one_by_one else r"[^\W_][\w\u0300-\u036f]*")
+
+    def tokenize(self, text: str) -> list[str]:
+        """Return the words of a text in lower case, composed characters as one."""
+        return self.pattern.findall(unicodedata.normalize("NFC", text).lower())
+
+
+def written_without_spaces(references: Sequence[Sequence[str]]) -> bool:
+    """Return whether most letters are of scripts that put no spaces between words."""
+    letters = [c for golds in references for text in golds for c in text if c.isalpha()]
+    spaceless = sum(any(ends[0] <= c <= ends[1] for ends in SPACELESS) for c in letters)
+    return 2 * spaceless > len(letters)

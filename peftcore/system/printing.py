@@ -14,6 +14,7 @@ from rich import progress as rich
 from rich.console import Console
 
 from peftcore.system import atomic_files
+from peftcore.system.visible_text import visible
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ def print_result(value: Any, as_json: bool, lines: Callable[[], Iterator[str]]) 
         typer.echo(json.dumps(atomic_files.to_jsonable(value), ensure_ascii=False))
         return
     for line in lines():
-        typer.echo(line)
+        typer.echo(visible(line))
 
 
 def format_table(headers: Sequence[str], rows: Sequence[Sequence[Any]]) -> Iterator[str]:

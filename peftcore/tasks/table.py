@@ -13,16 +13,19 @@ import random
 import re
 import shutil
 import tempfile
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 from pydantic import Field
 
 from peftcore import paths
+from peftcore.data import table_checks
 from peftcore.data.sources import BadLine, describe_bad_lines, parse_json_lines
+from peftcore.data.table_checks import MappedRow, Reader
 from peftcore.data.tables import Record, TablePreview, preview_table
 from peftcore.data.task import SEPARATOR, Answer, Example, Split, Task
 from peftcore.data.wording import Wording
@@ -46,6 +49,8 @@ SPLIT_SPELLINGS: dict[str, Split] = {
 # Gives 60, 20, 20 percent.
 SPLIT_CYCLE: tuple[Split, ...] = ("train", "validation", "train", "test", "train")
 MAX_LABELS = 50
+NUMBER = re.compile(r"[-+]?\d+(\.\d+)?")
+WHOLE_NUMBER = re.compile(r"([-+]?\d+)\.0+")
 PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -68,24 +73,16 @@ class ColumnMapping(Settings):
 
 
 @dataclass(frozen=True)
-class MappedRow:
-    """A row with its columns mapped; `explanation` and `split` are empty where there is none."""
-
-    line: int
-    source: str
-    parts: tuple[str, ...]
-    target: str
-    explanation: str
-    split: str
-
-
-@dataclass(frozen=True)
 class MappedTable:
-    """A file under a mapping: its rows, the lines left out and why, and the labels."""
+    """A file under a mapping: its rows, the lines left out and why, and the labels.
+
+    notes: what was read as one though the file writes it in two ways, in sentences.
+    """
 
     items: tuple[MappedRow, ...]
     bad: tuple[BadLine, ...]
     labels: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 def map_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskKind) -> MappedTable:
@@ -102,13 +99,44 @@ def map_columns(table_preview: TablePreview, columns: ColumnMapping, kind: TaskK
     bad.sort(key=lambda bad_line: bad_line.line)
     if not items:
         raise BadInput(f"no row can be used: {describe_bad_lines(bad)}")
+    items, notes = (items, ()) if kind == "generate" else _join_number_labels(items)
     labels = () if kind == "generate" else tuple(sorted({item.target for item in items}))
     if kind != "generate" and not 2 <= len(labels) <= MAX_LABELS:
         raise BadInput(
             f"column {columns.target!r} has {len(labels)} different labels; between 2 and "
             f"{MAX_LABELS} are needed (for free text choose the kind generate)"
         )
-    return MappedTable(tuple(items), tuple(bad), labels)
+    return MappedTable(tuple(items), tuple(bad), labels, notes)
+
+
+def _join_number_labels(items: list[MappedRow]) -> tuple[list[MappedRow], tuple[str, ...]]:
+    """Write labels such as 1.0 as 1 where both occur: table programs do so once a cell is missing.
+
+    Only where every label is a number; a note lists what was joined.
+    """
+    labels = {item.target for item in items}
+    joined = {label: whole[1] for label in labels if (whole := WHOLE_NUMBER.fullmatch(label))}
+    pairs = {old: new for old, new in joined.items() if new in labels}
+    if not pairs or not all(NUMBER.fullmatch(label) for label in labels):
+        return items, ()
+    named = ", ".join(f"{old} as {new}" for old, new in sorted(pairs.items()))
+    found = [replace(item, target=joined.get(item.target, item.target)) for item in items]
+    return found, (f"labels read as one: {named}",)
+
+
+def plain_label(text: str) -> str:
+    """Return a label as it is compared: composed, in lower case, without invisible characters.
+
+    Two labels that look alike are one: é of one character or of two, with or without a zero-width
+    space, a mark of direction or a space of another kind.
+    """
+    visible = "".join(c for c in unicodedata.normalize("NFC", text) if _is_visible(c))
+    return " ".join(visible.split()).lower()
+
+
+def _is_visible(character: str) -> bool:
+    """Return whether a character shows: format and control characters do not, spaces count."""
+    return character.isspace() or unicodedata.category(character) not in ("Cf", "Cc")
 
 
 def import_table(
@@ -119,11 +147,14 @@ def import_table(
     *,
     filename: str = "table.csv",
     seed: int = 0,
+    remedies: Sequence[str] = (),
+    reader: Reader | None = None,
 ) -> str:
     """Store a file as a task and return the task's name.
 
     `name` is what people call it; `filename` only tells the format. Lines that cannot be used are
     left out and listed by number in the task's source note; call `map_columns` first to show them.
+    remedies: of what `table_checks` finds in the splits; reader: the base by which lengths count.
     """
     title = " ".join(name.split())
     if not 1 <= len(title) <= 80 or not title.isprintable():
@@ -132,20 +163,33 @@ def import_table(
         raise unknown_name("kind", str(kind), get_args(TaskKind))
     mapping = columns if isinstance(columns, ColumnMapping) else ColumnMapping.make(columns)
     mapped_table = map_columns(preview_table(content, filename), mapping, kind)
-    splits = (
-        _splits_from_column(mapped_table.items)
-        if mapping.split
-        else _random_splits(mapped_table.items, kind, seed)
+    splits, left_out = table_checks.apply_remedies(
+        split_rows(mapped_table, mapping, kind, seed), kind, remedies, reader
     )
+    kept = [item for rows in splits.values() for item in rows]
+    labels = sorted({item.target for item in kept}) if mapped_table.labels else []
+    if (labels and len(labels) < 2) or not all(splits.values()):
+        raise BadInput(
+            "the remedies leave a split without rows, or a single label: choose fewer of them"
+        )
     description = {
         "title": title,
         "kind": kind,
         "columns": mapping.model_dump(mode="json"),
-        "labels": list(mapped_table.labels),
-        "longest": max(len(_target_text(item).encode()) for item in mapped_table.items),
-        "left_out": [[line.line, line.reason] for line in mapped_table.bad],
-    }
+        "labels": labels,
+        "longest": max(len(_target_text(item).encode()) for item in kept),
+        "left_out": [[bad.line, bad.reason] for bad in (*mapped_table.bad, *left_out)],
+    } | ({"remedies": sorted(remedies)} if remedies else {})
     return _write_table(description, splits)
+
+
+def split_rows(
+    mapped: MappedTable, columns: ColumnMapping, kind: TaskKind, seed: int = 0
+) -> dict[Split, list[MappedRow]]:
+    """Return the rows of each split: by their column, or drawn 60, 20, 20 percent."""
+    if columns.split:
+        return _splits_from_column(mapped.items)
+    return _random_splits(mapped.items, kind, seed)
 
 
 def find_imported_task(name: str) -> Task | None:
@@ -264,7 +308,9 @@ def _map_row(line: int, row: Record, columns: ColumnMapping, kind: TaskKind) -> 
     if empty:
         return f"column {empty[0]!r} is empty"
     if kind != "generate":
-        target = target.lower()
+        target = plain_label(target)
+        if not target:
+            return f"column {columns.target!r} holds nothing that shows"
         if SEPARATOR in f" {target} ":
             return f"the label {target!r:.60} holds the word because, which separates explanations"
     split = row[columns.split].strip().lower() if columns.split else ""

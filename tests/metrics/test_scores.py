@@ -222,3 +222,37 @@ def test_every_metric_has_a_range_that_is_declared_once():
     assert text_scores.metric_range("ter") == (0, math.inf)
     assert text_scores.metric_range("dev_loss") == text_scores.metric_range("loss") == (0, math.inf)
     assert text_scores.metric_range("points of my own") == (-math.inf, math.inf)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "一只狗在跑",
+        "犬が走っている",
+        "สุนัขกำลังวิ่ง",
+        "Кошка сидит на окне",
+        "der schöne Überfall auf der Straße",
+        "कुत्ता दौड़ रहा है अब",
+    ],
+)
+def test_a_text_equals_itself_in_every_script(text):
+    """Case A06 (huggingface/evaluate#256): the same text scored 0."""
+    gold = [Example("0", "x", text)]
+    same = text_scores.generation_scores([Answer(text)], gold)
+    assert same["rougeL"] == 1
+    assert same["bleu"] == pytest.approx(100)
+    other = text_scores.generation_scores([Answer("xyz")], gold)
+    assert other["rougeL"] == 0
+
+
+def test_part_of_a_text_without_spaces_counts_by_its_characters():
+    [half] = text_scores.sentence_rouge(["一只狗"], [["一只狗在跑了"]])
+    assert half == pytest.approx(2 * (3 / 3 * 3 / 6) / (3 / 3 + 3 / 6))
+
+
+def test_texts_of_ascii_keep_the_package_s_own_words():
+    from rouge_score.rouge_scorer import RougeScorer
+
+    text, gold = "the dog's bone_2, under-the tree", "a dog s bone under the tree 2"
+    own = RougeScorer(["rougeL"]).score(gold, text)["rougeL"].fmeasure
+    assert text_scores.sentence_rouge([text], [[gold]]) == [own]
