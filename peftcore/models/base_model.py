@@ -16,12 +16,13 @@ import torch
 from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import (
-    AutoConfig,
+    CONFIG_MAPPING,
     AutoModel,
     AutoModelForCausalLM,
     AutoModelForSeq2SeqLM,
     AutoTokenizer,
     GenerationConfig,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -33,6 +34,7 @@ from peftcore.models import (
     attention,
     base_report,
     catalog,
+    config_keys,
     consistency,
     decoding,
     mapped_weights,
@@ -48,6 +50,7 @@ LOADING_ERRORS = (
     *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError),
     *(ArithmeticError, SafetensorError),
 )
+ATTENTION_AT_LOAD = "eager"  # every family has it; `freeze` puts ours in its place
 AUTO_CLASSES: dict[ModelKind, Any] = {
     "encoder": AutoModel,
     "decoder": AutoModelForCausalLM,
@@ -213,12 +216,13 @@ def _load_weights(name: str, source: str, revision: str) -> Any:
 
 def _empty_model(source: str) -> Any:
     """Make the model of a folder without its weights, with its generation settings."""
-    safe = _safe_options(source, "")
-    config = AutoConfig.from_pretrained(source, **safe)
+    config = read_config(source)
     architecture = find_architecture(config.model_type)
     extra = {"add_pooling_layer": False} if architecture.has_pooler else {}
     auto_class = AUTO_CLASSES[architecture.kind]
-    model = auto_class.from_config(config, dtype=torch.float32, **extra)
+    model = auto_class.from_config(
+        config, dtype=torch.float32, attn_implementation=ATTENTION_AT_LOAD, **extra
+    )
     if model.can_generate() and Path(source, "generation_config.json").is_file():
         model.generation_config = GenerationConfig.from_pretrained(source, local_files_only=True)
     return model
@@ -246,6 +250,14 @@ def _safe_options(source: str, revision: str) -> dict[str, Any]:
     return {"trust_remote_code": False, "local_files_only": local, **pinned}
 
 
+def read_config(source: str, revision: str = "") -> Any:
+    """Read a model's configuration: the keys of its family, and none that names code or a place."""
+    values, _ = PreTrainedConfig.get_config_dict(source, **_safe_options(source, revision))
+    model_type = str(values.get("model_type", ""))
+    find_architecture(model_type)  # BadInput for a family that is not known
+    return CONFIG_MAPPING[model_type].from_dict(config_keys.allowed(values))
+
+
 def load_model(
     source: str, revision: str = "", headers_only: bool = False
 ) -> tuple[Any, Mapping[str, Any]]:
@@ -254,7 +266,8 @@ def load_model(
     headers_only: compare names and shapes without reading numbers; the model is on "meta".
     """
     safe = _safe_options(source, revision)
-    architecture = find_architecture(AutoConfig.from_pretrained(source, **safe).model_type)
+    config = read_config(source, revision)
+    architecture = find_architecture(config.model_type)
     extra: dict[str, Any] = {}
     if architecture.has_pooler:
         extra["add_pooling_layer"] = False
@@ -264,6 +277,8 @@ def load_model(
     with _library_reports_left_out():
         model, loading_info = AUTO_CLASSES[architecture.kind].from_pretrained(
             source,
+            config=config,
+            attn_implementation=ATTENTION_AT_LOAD,
             use_safetensors=True,
             dtype=torch.float32,
             output_loading_info=True,

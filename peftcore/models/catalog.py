@@ -112,7 +112,7 @@ def _broken_folders() -> dict[str, Path]:
 def _own_model_folders() -> tuple[Path, ...]:
     """Return the folders of the user's own models: of the workspace, and the one named."""
     named = os.environ.get("PEFTCORE_MODELS")
-    return (own_models_folder(), *([Path(named).expanduser()] if named else ()))
+    return (own_models_folder(), *([paths.expand(named)] if named else ()))
 
 
 def locate_base(name: str) -> Path | str:
@@ -123,8 +123,8 @@ def locate_base(name: str) -> Path | str:
     known = base_folders()
     if name in known:
         return known[name]
-    if Path(name).expanduser().joinpath("config.json").is_file():
-        return Path(name).expanduser().resolve()
+    if paths.expand(name).joinpath("config.json").is_file():
+        return paths.expand(name).resolve()
     if HUB_NAME.fullmatch(name) and not os.environ.get("HF_HUB_OFFLINE"):
         return name
     if reason := unusable_bases().get(name):
