@@ -14,7 +14,7 @@ PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 .PHONY: app test check
 
 app: $(VENV)/runtime.stamp
-	$(BIN)/streamlit run app/main.py
+	$(BIN)/streamlit run app/server.py
 
 test: $(VENV)/extra.stamp
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest $(PARALLEL)

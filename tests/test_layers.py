@@ -70,6 +70,7 @@ ORDER = """
     app/labs/images app/labs/toys app/labs/*
     app/compare app/rating app/models app/learn
     app/main
+    app/server
     pages
 """
 VARIANTS = {"scaled_prompt_tuning": {"prompt_tuning"}}  # a method defined by another one

@@ -27,7 +27,7 @@ def serve(
     Workers that waiting jobs miss are started as long as it runs, whether or not anybody looks.
     STREAMLIT_* variables change the rest, such as STREAMLIT_SERVER_ADDRESS.
     """
-    command = [sys.executable, "-m", "streamlit", "run", str(paths.ROOT / "app" / "main.py")]
+    command = [sys.executable, "-m", "streamlit", "run", str(paths.ROOT / "app" / "server.py")]
     command += ["--server.port", str(port)] if port else []
     command += ["--server.headless", "true"] if headless else []
     _watch_queue()

@@ -9,7 +9,7 @@ from support.commands import call
 from peftcore import paths
 from peftcore.cli import serve
 
-MAIN = str(paths.ROOT / "app" / "main.py")
+MAIN = str(paths.ROOT / "app" / "server.py")
 
 
 @pytest.mark.parametrize(
