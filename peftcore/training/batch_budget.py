@@ -19,6 +19,7 @@ from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec
 
+REFUSALS = ("DefaultCPUAllocator", "not enough memory", "Cannot allocate memory")
 CPU_TOKENS = 4096
 MAX_GPU_TOKENS = 65_536  # fewer where less memory is free
 BACKWARD_NUMBERS_PER_TOKEN = 40  # kept for the backward pass per layer and feature, roughly
@@ -38,6 +39,16 @@ def token_budget(base: BaseModel) -> int:
         + len(base.embeddings) * 3
     )
     return int(min(MAX_GPU_TOKENS, max(CPU_TOKENS, free // each)))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory ran out, on a GPU or on a processor.
+
+    PyTorch has an error of its own for GPUs only; on a processor its allocator's words tell.
+    """
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in REFUSALS)
 
 
 def seeds_per_pass(

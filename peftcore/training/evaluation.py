@@ -76,8 +76,8 @@ def answer_examples(
                 device.type, control.autocast, enabled=control.autocast is not None
             ):
                 return answer_rows(adapted, task, rows * seeds, cached_batcher, options)
-        except torch.OutOfMemoryError:
-            if len(group) == 1:
+        except (RuntimeError, MemoryError) as error:
+            if len(group) == 1 or not batch_budget.is_out_of_memory(error):
                 raise
             return None
 

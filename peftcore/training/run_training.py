@@ -20,6 +20,7 @@ from peftcore import tasks
 from peftcore.adapters.base import HEAD_STATS
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
+from peftcore.system import disk_space
 from peftcore.system.usage import UsageMeter
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
@@ -59,6 +60,8 @@ def execute_run(
     task = tasks.task_of(spec)
     planning.check_spec(spec, base)
     trainer, reader = _build_trainer(run, task, base)
+    # The old checkpoint stays until the new one is whole; the adapter and its path come on top.
+    disk_space.require_space(run.folder, 3 * trainer.checkpoint_bytes + PATH_BYTES)
     trainable, planned = trainer.adapted.trainable_count, trainer.seeds_per_pass
     run.write_manifest(_manifest(spec, task, trainer))
     checkpoint = run.folder / "checkpoint.safetensors"

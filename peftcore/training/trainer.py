@@ -34,6 +34,7 @@ from peftcore.data.task import Episode, Example
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.spec import RunSpec, Training
 from peftcore.system import atomic_files, thread_pool
+from peftcore.training import batch_budget
 
 T = TypeVar("T")
 FLAT = 0.01  # share by which a dev loss has to fall to count as better for patience
@@ -375,8 +376,8 @@ class Trainer:
         while True:
             try:
                 return work()
-            except torch.OutOfMemoryError:
-                if self.seeds_per_pass == 1:
+            except (RuntimeError, MemoryError) as error:
+                if self.seeds_per_pass == 1 or not batch_budget.is_out_of_memory(error):
                     raise
                 self.seeds_per_pass = -(-self.seeds_per_pass // 2)
                 self._plan_states()
@@ -583,6 +584,11 @@ class Trainer:
                 scores,
             )
         )
+
+    @property
+    def checkpoint_bytes(self) -> int:
+        """Return how much room a checkpoint takes: values, best values and what AdamW keeps."""
+        return 4 * sum(t.numel() * t.element_size() for t in self.best.values())
 
     def save(self, path: Path) -> None:
         """Write everything that going on needs; the file is replaced in one step."""

@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 import torch
 from support.base_folders import edit_json
@@ -5,6 +7,7 @@ from support.short_runs import small
 
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
+from peftcore.system import disk_space
 from peftcore.training.checkpoint import load_adapter
 from peftcore.training.run_training import execute_run, initialize_from_run
 
@@ -52,6 +55,15 @@ def test_a_run_scores_the_same_whatever_generation_settings_the_base_brings(own,
     assert other.scores() == plain.scores()
     unused = other.manifest()["decoding"]["settings_of_the_base_not_used"]
     assert unused == {"no_repeat_ngram_size": 1}
+
+
+def test_a_disk_without_room_for_the_checkpoint_is_named_before_training(own, monkeypatch):
+    usage = shutil.disk_usage("/")._replace(free=disk_space.RESERVE_BYTES)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    run = RunStore().create(small())
+    with pytest.raises(BadInput, match=r"reserve of 100 MB are needed and 100 MB are free"):
+        execute_run(run)
+    assert run.history().empty
 
 
 def test_cancelling_keeps_what_was_learnt_and_resuming_gives_the_uninterrupted_result(
