@@ -37,15 +37,28 @@ def expand(path: str | Path) -> Path:
         raise BadInput(f"no home folder for {str(path)[:80]!r}: write the path out") from None
 
 
+def _setting(name: str, otherwise: Path) -> Path:
+    """Return the folder that a variable names, in full; BadInput names the variable."""
+    value = os.environ.get(name)
+    try:
+        return expand(value or otherwise).resolve()
+    except (OSError, ValueError, RuntimeError) as error:
+        raise BadInput(f"{name} names no folder: {str(value)[:80]!r} ({error})") from None
+
+
 def data_folder() -> Path:
     """Return the folder of data sets in the hub's layout; it need not exist."""
-    return Path(os.environ.get("PEFTCORE_DATA") or _user_root() / "data").expanduser().resolve()
+    return _setting("PEFTCORE_DATA", _user_root() / "data")
 
 
 def workspace_folder() -> Path:
     """Return the folder of all we write, created if missing, open to its owner only."""
-    path = (
-        Path(os.environ.get("PEFTCORE_HOME") or _user_root() / "workspace").expanduser().resolve()
-    )
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path = _setting("PEFTCORE_HOME", _user_root() / "workspace")
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise BadInput(
+            f"the workspace {str(path)[:200]} cannot be made ({(error.strerror or '').lower()}); "
+            "set PEFTCORE_HOME to a folder of yours"
+        ) from None
     return path

@@ -16,6 +16,8 @@ from pydantic_core import to_jsonable_python
 
 from peftcore.errors import BadInput, unknown_name
 
+SHOWN = 120  # characters of a wrong value that an error repeats
+
 
 class Settings(BaseModel):
     """An immutable set of values; unknown fields are refused.
@@ -72,11 +74,13 @@ class Settings(BaseModel):
         path = ".".join(str(part) for part in problem["loc"])
         if problem["type"] == "extra_forbidden":
             return str(unknown_name("setting", path, cls.model_fields))
+        given = repr(problem["input"])
+        given = given if len(given) <= SHOWN else f"{given[:SHOWN]}…"
         limits = problem.get("ctx", {}) | _limits(cls, problem["loc"])
         if {"ge", "le"} <= limits.keys() and "than" in problem["type"]:
-            return f"{path} must lie in [{limits['ge']}, {limits['le']}]; got {problem['input']!r}"
+            return f"{path} must lie in [{limits['ge']}, {limits['le']}]; got {given}"
         message = problem["msg"].removeprefix("Value error, ")
-        return f"{path}: {message[0].lower()}{message[1:]}; got {problem['input']!r}"
+        return f"{path}: {message[0].lower()}{message[1:]}; got {given}"
 
 
 def _limits(cls: type[BaseModel], path: tuple[Any, ...]) -> dict[str, Any]:

@@ -7,28 +7,18 @@ by one with `guarded`; whole pages are guarded in `app.main`.
 from __future__ import annotations
 
 import functools
-import os
-import secrets
-import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import streamlit as st
 
 from app.ui.widgets import as_sentence, escape_markdown, missing_base
-from peftcore import paths
 from peftcore.errors import BadInput, MissingBase
+from peftcore.system.faults import describe_refusal, log_fault
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-def log_file() -> Path:
-    """Return the file with the tracebacks."""
-    return paths.workspace_folder() / "logs" / "app.log"
 
 
 @contextmanager
@@ -40,25 +30,16 @@ def boundary(where: str) -> Iterator[None]:
         missing_base(as_sentence(str(error)))
     except BadInput as error:
         st.error(escape_markdown(as_sentence(str(error))), icon=":material/error:")
-    except Exception:  # the border itself: whatever is left is a fault of ours
-        number = log_error(where)
+    except Exception as error:  # the border itself: whatever is left is a fault of ours
+        if refusal := describe_refusal(error):
+            st.error(escape_markdown(as_sentence(refusal)), icon=":material/error:")
+            return
+        number = log_fault(where)
         st.error(
             f"Something went wrong on our side. Error id **{number}**; the details are in the log "
             "file `logs/app.log` of the workspace. Going back or reloading the page is safe.",
             icon=":material/report:",
         )
-
-
-def log_error(where: str) -> str:
-    """Write the current traceback to the log and return its error id."""
-    number = secrets.token_hex(4)
-    path = log_file()
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    entry = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {number} {where}\n{traceback.format_exc()}\n"
-    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    with os.fdopen(descriptor, "a", encoding="utf-8") as log:
-        log.write(entry)
-    return number
 
 
 def guarded(function: Callable[P, R]) -> Callable[P, R | None]:

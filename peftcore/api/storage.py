@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from peftcore import paths
 from peftcore.api.results import TrainedAdapter
 from peftcore.errors import BadInput
 from peftcore.exchange import folders
@@ -58,7 +59,7 @@ def load(folder: str | Path, base: BaseModel | None = None) -> TrainedAdapter:
     >>> peftcore.load(folder, base).adapted.seeds == run.spec.population.seeds
     True
     """
-    source = Path(folder).expanduser().resolve()
+    source = paths.expand(folder).resolve()
     stored = atomic_files.read_json(source / "spec.json")
     if not stored or not (source / "adapter.safetensors").is_file():
         raise BadInput(f"{folder} has no adapter that was saved here")

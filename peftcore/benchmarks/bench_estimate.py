@@ -21,6 +21,7 @@ import typer
 from peftcore import paths
 from peftcore.benchmarks.bench_training import peak_memory_mib
 from peftcore.benchmarks.common import bench, with_machine_info
+from peftcore.errors import unknown_name
 from peftcore.models.base_model import load
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
@@ -90,6 +91,8 @@ def estimate_run(
 
 def case_spec(case: str, base: str, task: str) -> RunSpec:
     """Return the spec of one of the runs."""
+    if case not in CASES:
+        raise unknown_name("case", case, CASES)
     method, seeds, vertices = CASES[case]
     population = {"seeds": seeds, "vertices": vertices}
     return planning.build_spec(base, task, method, None, population, SMALL, {"limit": ANSWERS})

@@ -26,6 +26,7 @@ from peftcore.benchmarks.bench_training import (
     peak_memory_mib,
 )
 from peftcore.benchmarks.common import bench, with_machine_info
+from peftcore.errors import unknown_name
 from peftcore.labs.common import interpolation
 from peftcore.models.batching import ExampleBatcher
 from peftcore.system import printing
@@ -116,6 +117,8 @@ def growth_point(
     rounds: Annotated[int, typer.Option()],
 ) -> None:
     """One of the processes of `bench growth`."""
+    if axis not in WORKS:
+        raise unknown_name("axis", axis, WORKS)
     work = WORKS[axis](value, base)
     work()  # the first one pays for warming up
     times = []

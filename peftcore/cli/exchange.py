@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from peftcore import paths
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
 from peftcore.errors import BadInput, unknown_name
@@ -74,7 +75,7 @@ def export_run(
         notes = folders.export_peft(opened_run, number, out, moved_positions=moved_positions)
     else:
         notes = folders.export_merged(opened_run, number, out)
-    file_names = sorted(path.name for path in out.expanduser().iterdir())
+    file_names = sorted(path.name for path in paths.expand(out).iterdir())
     value = {"run": run, "seed": number, "folder": str(out), "files": file_names, "notes": notes}
 
     def lines() -> Iterator[str]:
@@ -119,7 +120,7 @@ def bundle(
     members = bundles.write_bundle(
         [store.open(run) for run in dict.fromkeys(runs)], out, with_answers
     )
-    size = out.expanduser().stat().st_size
+    size = paths.expand(out).stat().st_size
     value = {"bundle": str(out), "bytes": size, "answers": with_answers, "files": members}
 
     def lines() -> Iterator[str]:

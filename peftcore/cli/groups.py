@@ -9,6 +9,7 @@ from __future__ import annotations
 import ast
 import importlib
 import pkgutil
+import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,9 +19,11 @@ from typing import Any
 
 import typer
 from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from peftcore.cli import aliases
 from peftcore.errors import BadInput, unknown_name
+from peftcore.system import faults
 from peftcore.system.job_folder import JobFailed
 
 FOLDER = Path(__file__).parent
@@ -103,6 +106,19 @@ class LazyGroup(TyperGroup):
             raise typer.Exit(2) from None
         except JobFailed as error:
             typer.echo(f"Error: {error}", err=True)
+            raise typer.Exit(1) from None
+        except (TyperException, typer.Exit, typer.Abort):
+            raise  # the library knows what they mean
+        except Exception as error:  # the border itself: what is left is the machine's, or ours
+            if refusal := faults.describe_refusal(error):
+                typer.echo(f"Error: {refusal}", err=True)
+                raise typer.Exit(2) from None
+            number = faults.log_fault(f"command {' '.join(sys.argv[1:3])}")
+            typer.echo(
+                f"Error: something went wrong on our side, error id {number}; the details are in "
+                "logs/app.log of the workspace",
+                err=True,
+            )
             raise typer.Exit(1) from None
 
 

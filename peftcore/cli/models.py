@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from peftcore import paths
 from peftcore.cli import app, options
 from peftcore.intake import card, install, overview, places
 from peftcore.intake.known_bases import KNOWN_BASES
@@ -44,7 +44,7 @@ def add(
         {
             "source": _whole_path(source),
             "name": name or places.suggest_name(source),
-            "file": str(Path(file).expanduser().resolve()) if file else "",
+            "file": str(paths.expand(file).resolve()) if file else "",
         }
     )
     places.refuse_taken_name(request.name)
@@ -62,7 +62,7 @@ def add(
 
 def _whole_path(source: str) -> str:
     """Return a path from the root, since a worker may go on with it from another folder."""
-    path = Path(source).expanduser()
+    path = paths.expand(source)
     is_path = source not in KNOWN_BASES and not source.startswith("incoming/") and path.exists()
     return str(path.resolve()) if is_path else source
 

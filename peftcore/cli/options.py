@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_origin
 
 import typer
 
+from peftcore import paths
 from peftcore.adapters.base import METHODS
 from peftcore.data.label_words import parse_words
 from peftcore.errors import BadInput, unknown_name
@@ -90,9 +91,9 @@ def use_data(folder: Path | None) -> None:
     """Read data sets from this folder for as long as the process lives."""
     if folder is None:
         return
-    if not folder.expanduser().is_dir():
+    if not paths.expand(folder).is_dir():
         raise BadInput(f"no folder of data sets at {str(folder)!r}")
-    os.environ["PEFTCORE_DATA"] = str(folder.expanduser().resolve())
+    os.environ["PEFTCORE_DATA"] = str(paths.expand(folder).resolve())
 
 
 def spec_from_options(
@@ -158,7 +159,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise BadInput(f"--set takes key=value; got {text!r}")
     try:
         return name.strip(), json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         return name.strip(), value
 
 

@@ -87,7 +87,7 @@ def report_runs(
     """Write a comparison of runs as one HTML file, with verdicts, figures, tables and sources."""
     if judge.population not in POPULATIONS:
         raise unknown_name("population", judge.population, POPULATIONS)
-    target = out.expanduser()
+    target = paths.expand(out)
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {str(target.parent)!r}")
     chosen = _chosen_runs(runs or [], what)
@@ -107,7 +107,7 @@ def report_runs(
 
 
 def _print(report: Report, out: Path, as_json: bool) -> None:
-    size = out.expanduser().stat().st_size
+    size = paths.expand(out).stat().st_size
     sentences = [headline(group) for group in report.grouped.groups]
     value = {
         "report": str(out),

@@ -95,7 +95,7 @@ def ship_runs_on_real_base(
     """Train the runs on a real base, which must be added first; texts of the data stay behind."""
     options.use_data(data)
     torch_device = resolve_device(device)
-    folder = (out or paths.ASSETS / "real_runs").expanduser()
+    folder = paths.expand(out or paths.ASSETS / "real_runs")
     runs = ship_real_runs(folder, lambda run: train_here(run, torch_device))
     on_real_data = runs[: len(REAL_RUNS)]
     write_report(folder, on_real_data, measure_inside(folder, on_real_data))
@@ -106,7 +106,7 @@ def ship_runs_on_real_base(
 def ship_images(out: OutFolder, as_json: printing.AsJson = False) -> None:
     """Train the runs of the Images page, and measure their figures."""
     runs = image_runs.ship_image_runs(
-        out.expanduser(),
+        paths.expand(out),
         lambda run: train_or_load(run.spec, "cpu"),
         lambda words: typer.echo(words, err=True),
     )
@@ -123,7 +123,7 @@ def ship_toys(
 ) -> None:
     """Train a toy experiment; keeps its results and the first seed's weights."""
     recipe, seeds = train_experiment(experiment, device), experiment.seed_numbers
-    experiments.ship_results(recipe, seeds, results.own_folder(), out.expanduser())
+    experiments.ship_results(recipe, seeds, results.own_folder(), paths.expand(out))
     print_results(results.own_folder(), recipe, seeds, as_json)
 
 

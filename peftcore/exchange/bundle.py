@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.runs import forgetting
 from peftcore.runs.store import Run, RunStore
@@ -63,7 +64,7 @@ ANSWERS_LEFT_OUT = (
 
 def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
     """Write finished runs, and the runs they started from, to a zip; return its members."""
-    target = out.expanduser()
+    target = paths.expand(out)
     if target.exists():
         raise BadInput(f"{out} is there already; name a new file")
     if not target.parent.is_dir():

@@ -92,7 +92,7 @@ class BundledRun:
 
 def open_bundle(path: Path) -> tuple[CheckedZip, list[BundledRun]]:
     """Open a bundle and read its runs; BadInput if it is none, or is not safe to read."""
-    archive = CheckedZip(path.expanduser(), MEMBER_PATTERN)
+    archive = CheckedZip(paths.expand(path), MEMBER_PATTERN)
     listed = _read_object(archive, "bundle.json")
     if listed.get("format") != FORMAT:
         raise BadInput(f"{path.name} is no reproduction bundle of format {FORMAT}")

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator
 
+from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.intake import places
 from peftcore.intake.known_bases import KNOWN_BASES
@@ -53,7 +53,7 @@ class IntakeRequest(background.JobRequest):
             return "known"
         if self.source.startswith("incoming/"):
             return "incoming"
-        path = Path(self.source).expanduser()
+        path = paths.expand(self.source)
         if path.is_dir():
             return "folder"
         if path.suffix.lower() == ".gguf":

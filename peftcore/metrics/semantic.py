@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from peftcore import paths
 from peftcore.data.task import Answer, Example
 from peftcore.metrics import scores
 from peftcore.models import catalog
@@ -91,7 +92,7 @@ def _load_minilm() -> tuple[Any, Any]:
 def bertscore_folder() -> Path | None:
     """Return the folder of roberta-large, or None without it or without the package."""
     folder_name = os.environ.get("PEFTCORE_BERTSCORE")
-    folder = Path(folder_name).expanduser() if folder_name else None
+    folder = paths.expand(folder_name) if folder_name else None
     if folder is None or importlib.util.find_spec("bert_score") is None:
         return None
     config = folder / "config.json"

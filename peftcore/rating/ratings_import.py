@@ -93,7 +93,9 @@ def _read_records(text: str) -> Iterator[dict[str, str]]:
                 str(n).strip(): "" if v is None else _cell_text(number, v)
                 for n, v in record.items()
             }
-    except (json.JSONDecodeError, csv.Error) as error:
+    except BadInput:
+        raise
+    except (ValueError, RecursionError, csv.Error) as error:  # a number too long, braces too deep
         raise BadInput(f"the file is neither CSV nor JSON lines: {error}") from None
 
 

@@ -140,12 +140,13 @@ def _create_engine(url: str) -> sa.Engine:
     try:
         return sa.create_engine(url)
     except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as error:
-        raise BadInput(f"the database {_without_password(url)} cannot be used: {error}") from None
+        reason = str(error).strip().splitlines()[0]
+        raise BadInput(f"the database {_without_password(url)} cannot be used: {reason}") from None
 
 
 def _without_password(url: str) -> str:
     """Return a database address without user and password."""
-    return repr(url.split("@")[-1])  # never the password
+    return repr(url.split("@")[-1][:200])  # never the password
 
 
 def _set_pragmas(connection: Any, _record: Any) -> None:

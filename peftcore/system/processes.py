@@ -113,7 +113,7 @@ def python_environment() -> dict[str, str]:
         "PEFTCORE_DATA": str(paths.data_folder()),
     }
     if own_models := os.environ.get("PEFTCORE_MODELS"):
-        environment["PEFTCORE_MODELS"] = str(Path(own_models).expanduser().resolve())
+        environment["PEFTCORE_MODELS"] = str(paths.expand(own_models).resolve())
     return environment
 
 

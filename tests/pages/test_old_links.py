@@ -5,8 +5,8 @@ from streamlit.testing.v1 import AppTest
 from support.old_workspace import EXPECTED, old, old_home  # noqa: F401
 from support.pages import MAIN, open_page, sound, words
 
-from app.ui.errors import log_file
 from app.ui.url_state import RENAMED_VIEWS
+from peftcore.system.faults import log_file
 
 LABS_ON_THE_FRAME = ("attention", "limits", "landscape", "scaling", "atoms", "components")
 

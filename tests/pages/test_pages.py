@@ -13,11 +13,11 @@ from support.runs import make_run, make_runs
 
 from app import nav
 from app.state import cache
-from app.ui.errors import log_file
 from peftcore import paths
 from peftcore.adapters import component_map  # noqa: F401  (takes the place of assets at import)
 from peftcore.experiments.paper_table import read_papers
 from peftcore.runs.store import RunStore
+from peftcore.system.faults import log_file
 
 NAMES = [entry.name for entry in nav.page_entries()]
 

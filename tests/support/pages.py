@@ -9,8 +9,8 @@ from streamlit.testing.v1 import AppTest
 
 from app import nav
 from app.compare.views import GROUPS
-from app.ui.errors import log_file
 from peftcore import paths
+from peftcore.system.faults import log_file
 
 MAIN = str(paths.ROOT / "app" / "main.py")
 

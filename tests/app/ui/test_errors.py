@@ -6,6 +6,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from app.ui import errors
+from peftcore.system import faults
 
 
 def page(kind):
@@ -32,7 +33,7 @@ def page(kind):
 def test_bad_input_is_a_sentence_and_no_fault():
     (shown,) = page("bad").error
     assert shown.value.startswith("Length must lie in")
-    assert not errors.log_file().exists()
+    assert not faults.log_file().exists()
 
 
 def test_a_base_that_is_missing_is_an_invitation_to_add_it(monkeypatch):
@@ -46,7 +47,7 @@ def test_a_base_that_is_missing_is_an_invitation_to_add_it(monkeypatch):
 def test_a_fault_is_an_id_that_the_log_explains():
     (shown,) = page("fault").error
     number = re.search(r"\*\*([0-9a-f]{8})\*\*", shown.value).group(1)
-    log = errors.log_file().read_text()
+    log = faults.log_file().read_text()
     assert number in log
     assert "RuntimeError" in log
     assert "Traceback" not in shown.value
@@ -60,7 +61,7 @@ def test_what_works_shows_nothing():
 
 def test_only_the_owner_may_read_the_log():
     page("fault")
-    assert errors.log_file().stat().st_mode & 0o077 == 0
+    assert faults.log_file().stat().st_mode & 0o077 == 0
 
 
 def test_a_guarded_function_keeps_its_name_and_result():
