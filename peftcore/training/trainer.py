@@ -236,7 +236,7 @@ class Trainer:
             for at in range(0, len(self.episodes[0].dev), size):
                 yield [row for i in group for row in self.episodes[i].dev[at : at + size]]
             longest = max(len(self.episodes[i].train) for i in group)
-            for step in range(min(t.steps, -(-longest // t.batch))):
+            for step in range(min(self.steps, -(-longest // t.batch))):
                 yield [
                     row
                     for i in group
