@@ -1,9 +1,10 @@
-"""Keys of a foreign config.json that reach the library: those of its family, and no others.
+"""Keys of a foreign config.json that reach the library: those of its family, and plain numbers.
 
 A configuration describes sizes. Other keys have made libraries fetch kernels, import modules or
-open paths, so what the library's own class of the family does not know is left out, and whatever
-names an implementation, code or a place is left out even where the class knows it: how attention is
-computed is ours to say.
+open paths, and all of these are named by a text. So a text under a key that the library's own class
+of the family does not know is left out; a number passes, since older configurations write some
+under keys that the library translates. Whatever names an implementation, code or a place is left
+out even where the class knows it: how attention is computed is ours to say.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from typing import Any
 DESCRIPTIVE = frozenset(
     {"model_type", "architectures", "transformers_version", "torch_dtype", "draws"}  # draws: ours
 )
+# Of earlier releases, with texts in them; the library translates them.
+EARLIER = frozenset({"rope_scaling", "position_embedding_type"})
 # Keys by which a configuration has named an implementation, code or a place.
 NEVER = frozenset(
     {
@@ -38,18 +41,27 @@ def left_out(config: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def allowed(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a configuration without the keys that its family does not know or we never take."""
+    """Return a configuration without what its family does not know or we never take."""
     known = _family_keys(str(config.get("model_type", "")))
     return {
         key: _without_forbidden(value)
         for key, value in config.items()
-        if not _forbidden(key) and (not known or key in known)
+        if not _forbidden(key) and (key in known or not _holds_text(value))
     }
 
 
 def _forbidden(key: str) -> bool:
     """Return whether a key is the library's own (`_…`) or names what is ours to say."""
     return not isinstance(key, str) or key.startswith("_") or key in NEVER
+
+
+def _holds_text(value: Any) -> bool:
+    """Return whether a value is a text or has one in it, as a key or a value."""
+    if isinstance(value, Mapping):
+        return bool(value)  # its keys are texts
+    if isinstance(value, list):
+        return any(map(_holds_text, value))
+    return isinstance(value, str)
 
 
 def _without_forbidden(value: Any) -> Any:
@@ -63,13 +75,14 @@ def _without_forbidden(value: Any) -> Any:
 
 @lru_cache(maxsize=64)
 def _family_keys(model_type: str) -> frozenset[str]:
-    """Return what the library's class of a family knows; empty where it has none."""
+    """Return what the library's class of a family knows, as texts or as numbers."""
     from transformers import CONFIG_MAPPING, GenerationConfig
 
     if model_type not in CONFIG_MAPPING:
-        return frozenset()
+        return DESCRIPTIVE
     own = CONFIG_MAPPING[model_type]
     known = {*own().to_dict(), *own.attribute_map, *own.attribute_map.values(), *DESCRIPTIVE}
+    known |= EARLIER
     # Old folders keep how answers are made here; `decoding` sets it aside and says so.
     return frozenset(known | set(GenerationConfig().to_dict()) | {"task_specific_params"})
 

@@ -60,3 +60,25 @@ def test_nothing_of_a_plain_configuration_is_left_out_but_where_it_came_from(tmp
     folder = write_base(tmp_path / family, family)
     config = json.loads((folder / "config.json").read_text())
     assert set(config_keys.left_out(config)) <= {"_name_or_path", "dtype"}
+
+
+@pytest.mark.parametrize(
+    "earlier",
+    [
+        {"rope_theta": 12345.0},
+        {"rope_theta": 500000.0, "rope_scaling": {"rope_type": "linear", "factor": 2.0}},
+        {"rope_theta": 10000.0, "rope_scaling": {"type": "linear", "factor": 4.0}},
+        {"num_labels": 5},
+    ],
+)
+def test_what_earlier_releases_wrote_counts_as_the_library_reads_it(tmp_path, earlier):
+    """A rotation of another base makes another model, without any error."""
+    from transformers import AutoConfig
+
+    folder = write_base(tmp_path / "llama", "llama")
+    edit_json(folder / "config.json", rope_parameters=None, **earlier)
+    ours = base_model.read_config(str(folder)).to_dict()
+    library = AutoConfig.from_pretrained(folder).to_dict()
+    assert ours.get("rope_parameters") == library.get("rope_parameters")
+    differing = {key for key in library if library[key] != ours.get(key)}
+    assert differing <= {"_name_or_path", "_attn_implementation"}
