@@ -44,7 +44,7 @@ def ship(
                 shutil.copyfile(run.folder / name, target / name)
         if path and (run.folder / "path").is_dir():
             shutil.copytree(run.folder / "path", target / "path")
-        if adapter and half:
+        if adapter and half and (target / ADAPTER_FILE).is_file():
             _halve(target / ADAPTER_FILE)
         if not texts:
             _drop_example_texts(target / "answers.parquet")
