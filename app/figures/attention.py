@@ -214,6 +214,7 @@ def head_overview_alt(pattern: AttentionPattern, moved: np.ndarray | None, title
 
 
 Panel = tuple[str, AttentionPattern]
+PANEL_GAP = 0.015  # of the width, between two panels
 
 
 def head_heatmap(
@@ -240,7 +241,7 @@ def head_heatmap(
     data: list[dict[str, Any]] = []
     shapes: list[dict[str, Any]] = []
     axes: dict[str, dict[str, Any]] = {}
-    domains = panel_layout.panel_domains([len(pattern.keys) for _, pattern in panels], 0.015)
+    domains = panel_layout.panel_domains([len(pattern.keys) for _, pattern in panels], PANEL_GAP)
     change_limit = limit
     for index, ((_, pattern), domain) in enumerate(zip(panels, domains, strict=True)):
         values = pattern.weights[layer, number].astype(np.float32)
@@ -259,19 +260,11 @@ def head_heatmap(
         shapes += [
             panel_layout.vertical_line(x, index, NEUTRAL, 1.5) for x in _learnt_borders(pattern)
         ]
-    title = f"Layer {layer + 1}, head {number + 1}"
+    layout = _panel_layout(panels, f"Layer {layer + 1}, head {number + 1}", height, (top, bottom))
     halves = [{"len": 0.5, "y": y} for y in (0.77, 0.23)] if several and signed else [{}, {}]
-    layout = {
-        "template": TEMPLATE,
-        "height": height,
-        "showlegend": False,
+    layout |= {
         **axes,
         "shapes": shapes,
-        "annotations": [
-            panel_layout.panel_heading(name, domain)
-            for (name, _), domain in zip(panels, domains, strict=True)
-            if several
-        ],
         "coloraxis": colour_axis(limit, "Attention", False, **halves[0]),
         "coloraxis2": colour_axis(change_limit, "Change", True, **halves[1]),
         "coloraxis3": {
@@ -280,17 +273,33 @@ def head_heatmap(
             "colorscale": [[0, with_opacity(LEARNT_COLOUR, 0)], [1, LEARNT_COLOUR]],
             "showscale": False,
         },
+        "hoverdistance": -1 if _has_cell_marks(values) else 20,
+    }
+    return go.Figure({"data": data, "layout": layout})
+
+
+def _panel_layout(
+    panels: Sequence[Panel], title: str, height: int, edges: tuple[float, float]
+) -> dict[str, Any]:
+    """The frame of one head's pictures: size, headings, margins; edges: top and bottom, pixels."""
+    several = len(panels) > 1
+    domains = panel_layout.panel_domains([len(pattern.keys) for _, pattern in panels], PANEL_GAP)
+    queries = [_shortened(token) for token in panels[0][1].queries]
+    left = panel_layout.label_width(queries, 10 if several else 12)
+    return {
+        "template": TEMPLATE,
+        "height": height,
+        "showlegend": False,
+        "annotations": [
+            panel_layout.panel_heading(name, domain)
+            for (name, _), domain in zip(panels, domains, strict=True)
+            if several
+        ],
         "title": {"text": title if several else f"{title}: {plotly_text(panels[0][0])}"},
         "clickmode": "event+select",
         "dragmode": False,
-        "hoverdistance": -1 if _has_cell_marks(values) else 20,
-        "margin": panel_layout.fixed_margin(
-            top,
-            panel_layout.label_width([_shortened(t) for t in panels[0][1].queries], size),
-            bottom,
-        ),
+        "margin": panel_layout.fixed_margin(edges[0], left, edges[1]),
     }
-    return go.Figure({"data": data, "layout": layout})
 
 
 def _placed(trace: dict[str, Any], axis_names: dict[str, str]) -> dict[str, Any]:
@@ -546,10 +555,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     scores = trace.scaled + trace.added
     reached = np.isfinite(scores)
     bars: Sequence[np.ndarray] = (np.where(reached, scores, np.nan), trace.powers, trace.weights)
-    colours = [
-        NEUTRAL if not is_reached else LEARNT_COLOUR if token.kind in LEARNED_KINDS else MORE_COLOUR
-        for token, is_reached in zip(trace.keys, reached, strict=True)
-    ]
+    colours = _trace_colours(trace, reached)
     for column, values in enumerate(bars, 2):
         figure.add_bar(
             x=values,
@@ -578,6 +584,14 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         bargap=0.25,
     )
     return figure
+
+
+def _trace_colours(trace: QueryTrace, reached: np.ndarray) -> list[str]:
+    """The colour of each key's bars; reached (k,): whether the query may look there."""
+    return [
+        NEUTRAL if not is_reached else LEARNT_COLOUR if token.kind in LEARNED_KINDS else MORE_COLOUR
+        for token, is_reached in zip(trace.keys, reached, strict=True)
+    ]
 
 
 def query_trace_alt(trace: QueryTrace) -> str:

@@ -128,6 +128,26 @@ def _with_names(table: pd.DataFrame, by: str, names: dict[str, str]) -> pd.DataF
     return shown
 
 
+def _raters_table(table: pd.DataFrame, pairs: bool) -> pd.DataFrame:
+    """The raters' habits as people read them."""
+    return pd.DataFrame(
+        {
+            "Rater": table["name"],
+            "Verdicts": table["verdicts"],
+            "Left side chosen" if pairs else "Mean score": table["mean"],
+            "Seconds per item (median)": table["seconds"],
+            "Own answers right": [
+                f"{right} of {answered}"
+                for right, answered in zip(table["answers_correct"], table["ratings"], strict=True)
+            ],
+            "Checks passed": [
+                f"{passed} of {checks}" if checks else ""
+                for passed, checks in zip(table["checks_passed"], table["checks"], strict=True)
+            ],
+        }
+    )
+
+
 def show_raters(project_results: ProjectResults) -> None:
     """Show how mildly and fast each rater rates, and whether the checks were passed."""
     table = rating_results.rater_effects(project_results)
@@ -147,22 +167,7 @@ def show_raters(project_results: ProjectResults) -> None:
     if pairs:
         axis = "Prefers the left side more than the others (difference in share)"
     title = f"Habits of raters, 95 % intervals, {project_results.verdicts['item'].nunique()} items"
-    shown = pd.DataFrame(
-        {
-            "Rater": table["name"],
-            "Verdicts": table["verdicts"],
-            "Left side chosen" if pairs else "Mean score": table["mean"],
-            "Seconds per item (median)": table["seconds"],
-            "Own answers right": [
-                f"{right} of {answered}"
-                for right, answered in zip(table["answers_correct"], table["ratings"], strict=True)
-            ],
-            "Checks passed": [
-                f"{passed} of {checks}" if checks else ""
-                for passed, checks in zip(table["checks_passed"], table["checks"], strict=True)
-            ],
-        }
-    )
+    shown = _raters_table(table, pairs)
     st.dataframe(
         shown,
         hide_index=True,

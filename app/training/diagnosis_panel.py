@@ -10,8 +10,8 @@ from app.state import cache, heavy_imports
 from app.ui import errors, widgets
 from peftcore.analysis.run_diagnosis import (
     AdapterMeasures,
-    Finding,
     Remedy,
+    RunFinding,
     diagnose,
     read_curves,
 )
@@ -61,7 +61,7 @@ def _remember(key: str) -> None:
     st.session_state[key] = True
 
 
-def _show_finding(run: Run, finding: Finding) -> None:
+def _show_finding(run: Run, finding: RunFinding) -> None:
     """Show one finding with its remedies, each a link to the form that tries it."""
     colour, icon = MARKS[finding.verdict]
     title, words = map(widgets.escape_markdown, (finding.title, finding.words))

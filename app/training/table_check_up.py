@@ -7,7 +7,7 @@ import streamlit as st
 from app.state import cache
 from app.ui import widgets
 from peftcore.data import table_checks
-from peftcore.data.table_checks import Finding
+from peftcore.data.table_checks import TableProblem
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.tasks import table
@@ -58,7 +58,7 @@ def show_check_up(
     return chosen, base
 
 
-def _show_finding(finding: Finding, chosen: list[str], page: str) -> None:
+def _show_finding(finding: TableProblem, chosen: list[str], page: str) -> None:
     """Show one oddity with examples, and what can be done about it."""
     with st.container(border=True):
         st.markdown(widgets.escape_markdown(widgets.as_sentence(finding.sentence)))

@@ -43,7 +43,7 @@ class Remedy:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RunFinding:
     """One thing that was looked at; `title` is short, `words` have the number and what it means."""
 
     name: str
@@ -117,7 +117,7 @@ def read_curves(run: FinishedRun) -> RunCurves:
     )
 
 
-def diagnose(curves: RunCurves, measured: AdapterMeasures | None = None) -> list[Finding]:
+def diagnose(curves: RunCurves, measured: AdapterMeasures | None = None) -> list[RunFinding]:
     """List what was found, problems first."""
     found = [*_of_curves(curves)]
     if measured is not None:
@@ -126,14 +126,14 @@ def diagnose(curves: RunCurves, measured: AdapterMeasures | None = None) -> list
     return sorted(found, key=lambda each: order[each.verdict])
 
 
-def _of_curves(curves: RunCurves) -> list[Finding]:
+def _of_curves(curves: RunCurves) -> list[RunFinding]:
     """Judge the losses, the best step and the score."""
     found = []
     diverged = [reason for reason in curves.stopped if "diverged" in reason]
     if diverged:
         lower = _with_rate(curves.spec, 1 / RATE_STEP)
         found.append(
-            Finding("diverged", "problem", "Training diverged", f"{diverged[0]}.", (lower,))
+            RunFinding("diverged", "problem", "Training diverged", f"{diverged[0]}.", (lower,))
         )
     losses = _mean_losses(curves.history)
     if len(losses) > 1:
@@ -153,18 +153,18 @@ def _mean_losses(history: pd.DataFrame) -> pd.DataFrame:
     return means.dropna(subset=["dev_loss"])
 
 
-def _learning(curves: RunCurves, losses: pd.DataFrame) -> Finding:
+def _learning(curves: RunCurves, losses: pd.DataFrame) -> RunFinding:
     """Judge how far the validation loss fell from the untrained adapter to its best."""
     first, best = float(losses["dev_loss"].iloc[0]), float(losses["dev_loss"].min())
     fall = (first - best) / first if first else 0.0
     words = f"Validation loss fell from {first:.3g} to {best:.3g}, by {100 * fall:.0f} %."
     if fall >= LEAST_FALL:
-        return Finding("learning", "fine", "It learns", words)
+        return RunFinding("learning", "fine", "It learns", words)
     spec = curves.spec
     remedies = [_with_rate(spec, RATE_LEAP), _with_rate(spec, 1 / RATE_LEAP)]
     if spec.settings.get("start") == "random":
         remedies.insert(0, _start_from_text(spec))
-    return Finding(
+    return RunFinding(
         "learning",
         "problem",
         "It does not learn",
@@ -173,7 +173,7 @@ def _learning(curves: RunCurves, losses: pd.DataFrame) -> Finding:
     )
 
 
-def _overfitting(spec: RunSpec, losses: pd.DataFrame) -> list[Finding]:
+def _overfitting(spec: RunSpec, losses: pd.DataFrame) -> list[RunFinding]:
     """Judge how far the validation loss rose again after its best."""
     dev = losses["dev_loss"]
     rise = float(dev.iloc[-1] / dev.min() - 1) if dev.min() > 0 else 0.0
@@ -181,7 +181,7 @@ def _overfitting(spec: RunSpec, losses: pd.DataFrame) -> list[Finding]:
         return []
     shots = min(5000, 2 * spec.training.shots)
     return [
-        Finding(
+        RunFinding(
             "overfitting",
             "look",
             "It fits its training examples alone",
@@ -194,7 +194,7 @@ def _overfitting(spec: RunSpec, losses: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def _roughness(spec: RunSpec, history: pd.DataFrame) -> list[Finding]:
+def _roughness(spec: RunSpec, history: pd.DataFrame) -> list[RunFinding]:
     """Judge how often the training loss rose from look to look."""
     steps = history.dropna(subset=["train_loss"]).groupby("seed")["train_loss"].diff().dropna()
     if len(steps) < 8:  # too few to speak of jumps
@@ -203,7 +203,7 @@ def _roughness(spec: RunSpec, history: pd.DataFrame) -> list[Finding]:
     if share < ROUGH:
         return []
     return [
-        Finding(
+        RunFinding(
             "rough",
             "look",
             "The training loss jumps",
@@ -220,13 +220,13 @@ def _roughness(spec: RunSpec, history: pd.DataFrame) -> list[Finding]:
     ]
 
 
-def _best_step(curves: RunCurves) -> Finding:
+def _best_step(curves: RunCurves) -> RunFinding:
     """Judge where in training the best validation loss was."""
     spec, steps = curves.spec, curves.spec.training.steps
     best = statistics.median(curves.best_steps)
     words = f"The best validation loss was at step {best:g} of {steps} (median over seeds)."
     if best == 0:
-        return Finding(
+        return RunFinding(
             "best_step",
             "problem",
             "The start was never bettered",
@@ -235,17 +235,17 @@ def _best_step(curves: RunCurves) -> Finding:
         )
     if best >= LATE * steps:
         more = min(100_000, 2 * steps)
-        return Finding(
+        return RunFinding(
             "best_step",
             "look",
             "It was still getting better",
             f"{words} More steps may help.",
             (Remedy(f"Train {more} steps", {"training.steps": more}), _with_rate(spec, RATE_STEP)),
         )
-    return Finding("best_step", "fine", "It had steps enough", words)
+    return RunFinding("best_step", "fine", "It had steps enough", words)
 
 
-def _against_chance(curves: RunCurves) -> Finding:
+def _against_chance(curves: RunCurves) -> RunFinding:
     """Judge the score against always giving the commonest label."""
     assert curves.score is not None
     assert curves.chance is not None
@@ -254,11 +254,11 @@ def _against_chance(curves: RunCurves) -> Finding:
         f"{curves.chance:.3f}."
     )
     if curves.score > curves.chance + CHANCE_MARGIN:
-        return Finding("chance", "fine", "Better than the commonest label", words)
-    return Finding("chance", "problem", "No better than the commonest label", words)
+        return RunFinding("chance", "fine", "Better than the commonest label", words)
+    return RunFinding("chance", "problem", "No better than the commonest label", words)
 
 
-def _of_adapter(spec: RunSpec, measured: AdapterMeasures) -> list[Finding]:
+def _of_adapter(spec: RunSpec, measured: AdapterMeasures) -> list[RunFinding]:
     """Judge what was measured of the adapter."""
     found = [_gradient(measured), _movement(spec, measured)]
     if measured.effect is not None:
@@ -270,53 +270,53 @@ def _of_adapter(spec: RunSpec, measured: AdapterMeasures) -> list[Finding]:
     if measured.unwritable:
         labels = ", ".join(map(repr, measured.unwritable))
         words = f"The base's vocabulary cannot spell {labels}, so no answer can be right."
-        found.append(Finding("labels", "problem", "Labels that cannot be written", words))
+        found.append(RunFinding("labels", "problem", "Labels that cannot be written", words))
     return found
 
 
-def _gradient(measured: AdapterMeasures) -> Finding:
+def _gradient(measured: AdapterMeasures) -> RunFinding:
     words = f"Its norm at the end of training is {measured.gradient:.2g} (median over seeds)."
     if measured.gradient < LEAST_GRADIENT:
-        return Finding("gradient", "problem", "No gradient reaches the adapter", words)
-    return Finding("gradient", "fine", "The gradient reaches the adapter", words)
+        return RunFinding("gradient", "problem", "No gradient reaches the adapter", words)
+    return RunFinding("gradient", "fine", "The gradient reaches the adapter", words)
 
 
-def _movement(spec: RunSpec, measured: AdapterMeasures) -> Finding:
+def _movement(spec: RunSpec, measured: AdapterMeasures) -> RunFinding:
     words = (
         f"Training moved the trained numbers by {measured.moved:.2g} times the norm they began "
         "with."
     )
     if measured.moved < LEAST_MOVE:
-        return Finding(
+        return RunFinding(
             "moved",
             "problem",
             "It hardly left its start",
             f"{words} The rate is too low for these numbers.",
             (_with_rate(spec, RATE_LEAP),),
         )
-    return Finding("moved", "fine", "It left its start", words)
+    return RunFinding("moved", "fine", "It left its start", words)
 
 
-def _effect(spec: RunSpec, effect: float, examples: int) -> Finding:
+def _effect(spec: RunSpec, effect: float, examples: int) -> RunFinding:
     words = (
         f"The next token's distribution differs from the base's by {effect:.3f} (total variation "
         f"distance, 0 to 1, mean over {examples} texts)."
     )
     if effect < LEAST_EFFECT:
-        return Finding(
+        return RunFinding(
             "effect",
             "problem",
             "The adapter does nearly nothing",
             words,
             (_with_rate(spec, RATE_LEAP),),
         )
-    return Finding("effect", "fine", "The adapter changes what is written", words)
+    return RunFinding("effect", "fine", "The adapter changes what is written", words)
 
 
-def _attention(spec: RunSpec, share: float) -> Finding:
+def _attention(spec: RunSpec, share: float) -> RunFinding:
     words = f"The learned positions get {100 * share:.1f} % of the attention, over all heads."
     if share < LEAST_SHARE:
-        return Finding(
+        return RunFinding(
             "attention",
             "look",
             "Hardly anything looks at the prefix",
@@ -325,7 +325,7 @@ def _attention(spec: RunSpec, share: float) -> Finding:
         )
     if share > MOST_SHARE:
         length = max(1, int(spec.settings.get("length", 2)) // 2)
-        return Finding(
+        return RunFinding(
             "attention",
             "look",
             "The prefix leaves little for the text",
@@ -335,16 +335,16 @@ def _attention(spec: RunSpec, share: float) -> Finding:
                 Remedy(f"Take {length} positions", {"settings.length": length}),
             ),
         )
-    return Finding("attention", "fine", "The prefix is looked at", words)
+    return RunFinding("attention", "fine", "The prefix is looked at", words)
 
 
-def _prompt_scale(spec: RunSpec, scale: float) -> Finding:
+def _prompt_scale(spec: RunSpec, scale: float) -> RunFinding:
     words = f"A soft token is {scale:.2g} times as long as a word's embedding (medians)."
     if 1 / WIDE_SCALE <= scale <= WIDE_SCALE:
-        return Finding("scale", "fine", "Soft tokens are as long as words", words)
+        return RunFinding("scale", "fine", "Soft tokens are as long as words", words)
     factor = 1 / RATE_STEP if scale > 1 else RATE_STEP
     remedy = _with_rate(spec, factor)
-    return Finding("scale", "look", "Soft tokens are not as long as words", words, (remedy,))
+    return RunFinding("scale", "look", "Soft tokens are not as long as words", words, (remedy,))
 
 
 def _start_from_text(spec: RunSpec) -> Remedy:

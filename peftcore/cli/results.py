@@ -89,23 +89,25 @@ def compare(
         "best_steps": {run: vars(each) for run, each in found.at_an_end.items()},
     }
 
-    def lines() -> Iterator[str]:
-        yield from printing.format_records(found.runs)
-        yield ""
-        yield from found.in_words()
-        judged = found.judgement
-        yield f"Intervals are about {judged.population}; the margin is {judged.margin:g} points."
-        tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
-        if tried:  # methods that train nothing have none
-            yield f"Learning rates tried for each method, in runs that are kept: {tried}."
-        yield from found.caveats
-        for run, ends in found.at_an_end.items():
-            if ends.in_words():
-                yield f"{run}: {ends.in_words()}."
-        form = judgement.value_format(found.metric)
-        yield from (each.in_words(form) for each in found.untouched)
+    printing.print_result(value, as_json, lambda: _comparison_lines(found))
 
-    printing.print_result(value, as_json, lines)
+
+def _comparison_lines(found: results.RunComparison) -> Iterator[str]:
+    """Yield what a comparison says, line by line."""
+    yield from printing.format_records(found.runs)
+    yield ""
+    yield from found.in_words()
+    judged = found.judgement
+    yield f"Intervals are about {judged.population}; the margin is {judged.margin:g} points."
+    tried = ", ".join(f"{run} {count}" for run, count in found.tries.items())
+    if tried:  # methods that train nothing have none
+        yield f"Learning rates tried for each method, in runs that are kept: {tried}."
+    yield from found.caveats
+    for run, ends in found.at_an_end.items():
+        if ends.in_words():
+            yield f"{run}: {ends.in_words()}."
+    form = judgement.value_format(found.metric)
+    yield from (each.in_words(form) for each in found.untouched)
 
 
 @app.command()

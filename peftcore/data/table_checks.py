@@ -49,7 +49,7 @@ class Reader:
 
 
 @dataclass(frozen=True)
-class Finding:
+class TableProblem:
     """One oddity: what it is in a sentence, examples of it, its rows and what can be done."""
 
     check: str
@@ -64,7 +64,7 @@ class Finding:
         return [f"{self.check}: {remedy}" for remedy in self.remedies]
 
 
-def check_up(splits: Splits, kind: str, reader: Reader | None = None) -> list[Finding]:
+def check_up(splits: Splits, kind: str, reader: Reader | None = None) -> list[TableProblem]:
     """Return what is odd about a table's splits; reader: the base that is meant to read it."""
     found = (check(splits, kind, reader) for check in CHECKS.values())
     return [finding for finding in found if finding]
@@ -116,19 +116,19 @@ def _finding(
     rows: Sequence[MappedRow],
     remedies: tuple[str, ...] = (LEAVE_OUT,),
     describe: Callable[[MappedRow], str] = lambda row: "",
-) -> Finding | None:
+) -> TableProblem | None:
     """Make the finding of some rows; None where there are none."""
     if not rows:
         return None
     examples = tuple(_show(row, describe(row)) for row in rows[:MAX_NAMED])
-    return Finding(check, sentence, examples, frozenset(row.line for row in rows), remedies)
+    return TableProblem(check, sentence, examples, frozenset(row.line for row in rows), remedies)
 
 
 def _count(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or f'{one}s'}"
 
 
-def _missing_labels(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _missing_labels(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find labels that stand for no label in many data sets."""
     if kind == "generate":
         return None
@@ -140,7 +140,7 @@ def _missing_labels(splits: Splits, kind: str, reader: Reader | None) -> Finding
     return _finding("no label", sentence, rows)
 
 
-def _hidden_signs(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _hidden_signs(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find signs that do not show: NUL bytes, control signs, marks of writing direction."""
     found = {row.line: _hidden(row) for row in _rows(splits)}
     rows = [row for row in _rows(splits) if found[row.line]]
@@ -177,7 +177,7 @@ def _clean(row: MappedRow, reader: Reader | None) -> MappedRow:
     )
 
 
-def _too_long(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _too_long(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find rows beyond the window of the base that is meant to read them."""
     if reader is None or not reader.window:
         return None
@@ -212,7 +212,7 @@ def _shortened(row: MappedRow, text: str, size: int) -> MappedRow:
     return replace(row, source=row.source.replace(text, short, 1), parts=parts)
 
 
-def _lonely_labels(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _lonely_labels(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find labels that no training row has, or that only training rows have."""
     if kind == "generate":
         return None
@@ -229,7 +229,7 @@ def _lonely_labels(splits: Splits, kind: str, reader: Reader | None) -> Finding 
     return _finding("label of one split", f"{labels} not in every split: {where}", rows)
 
 
-def _shared_texts(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _shared_texts(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find training and validation rows whose text is asked again later."""
     later: set[str] = set()
     rows: list[MappedRow] = []
@@ -247,7 +247,7 @@ def _plain(row: MappedRow) -> str:
     return " ".join(unicodedata.normalize("NFC", row.source).lower().split())
 
 
-def _repeated(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _repeated(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find rows that an earlier row of the split has word for word."""
     rows = []
     for own in splits.values():
@@ -260,7 +260,7 @@ def _repeated(splits: Splits, kind: str, reader: Reader | None) -> Finding | Non
     return _finding("repeated", sentence, rows)
 
 
-def _contradictions(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _contradictions(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find texts with more than one label."""
     if kind == "generate":
         return None
@@ -272,7 +272,7 @@ def _contradictions(splits: Splits, kind: str, reader: Reader | None) -> Finding
     return _finding("two labels", sentence, rows, describe=lambda row: row.target)
 
 
-def _imbalance(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _imbalance(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find the surplus of labels that are far more frequent than the rarest one."""
     train = splits.get("train", [])
     counts = Counter(row.target for row in train)
@@ -291,7 +291,7 @@ def _imbalance(splits: Splits, kind: str, reader: Reader | None) -> Finding | No
     return _finding("imbalance", sentence, rows, describe=lambda row: row.target)
 
 
-def _unwritable(splits: Splits, kind: str, reader: Reader | None) -> Finding | None:
+def _unwritable(splits: Splits, kind: str, reader: Reader | None) -> TableProblem | None:
     """Find labels that the base's vocabulary cannot write."""
     if reader is None or not reader.unwritable:
         return None
@@ -301,7 +301,7 @@ def _unwritable(splits: Splits, kind: str, reader: Reader | None) -> Finding | N
     return _finding("label not writable", sentence, rows)
 
 
-Check = Callable[[Splits, str, Reader | None], Finding | None]
+Check = Callable[[Splits, str, Reader | None], TableProblem | None]
 CHECKS: dict[str, Check] = {  # in the order in which remedies are applied
     "no label": _missing_labels,
     "hidden signs": _hidden_signs,

@@ -191,7 +191,7 @@ def atom_sentence(folder: Path | None = None) -> AtomSentence:
 
 
 @dataclass(frozen=True)
-class Drawing:
+class RecordedDrawing:
     """Pictures of one prompt with so many atoms, and what is read in each."""
 
     atoms: int
@@ -208,14 +208,14 @@ class DrawnPrompt:
     seed: int
     world: str
     prompt: str
-    drawings: tuple[Drawing, ...]
+    drawings: tuple[RecordedDrawing, ...]
 
 
 def drawn_prompt(folder: Path | None = None) -> DrawnPrompt:
     """Read the drawings."""
     stored = read(DRAWN, folder)
     drawings = tuple(
-        Drawing(
+        RecordedDrawing(
             int(row["atoms"]),
             tuple(canvas.code_to_picture(code) for code in row["pictures"]),
             tuple(row["descriptions"]),

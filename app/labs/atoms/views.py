@@ -418,10 +418,8 @@ def show_density(frame: Frame, subject: AtomsSubject) -> None:
     )
     jobs = [
         job
-        for job in AtomsJob.list_all()
-        if job.request.kind == "path"
-        and (job.request.over, job.request.warm) == (over, bool(from_dense))
-        and _is_path_of(job, subject)
+        for job in _paths_of(subject)
+        if (job.request.over, job.request.warm) == (over, bool(from_dense))
     ]
     job_request = (
         jobs[0].request if jobs else subject.job_request("path", over=over, warm=bool(from_dense))
@@ -459,6 +457,15 @@ def show_density(frame: Frame, subject: AtomsSubject) -> None:
             "Trains this run again at every value, and LoRA of equal rank, one after the other; "
             "runs that exist are taken as they are.",
         )
+
+
+def _paths_of(subject: AtomsSubject) -> list[AtomsJob]:
+    """List the paths that were made around this run."""
+    return [
+        job
+        for job in AtomsJob.list_all()
+        if job.request.kind == "path" and _is_path_of(job, subject)
+    ]
 
 
 def _is_path_of(job: AtomsJob, subject: AtomsSubject) -> bool:
