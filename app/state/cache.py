@@ -22,17 +22,23 @@ from app.state import heavy_imports
 from app.state.costs import CostEstimator, load_base_model
 from peftcore import paths
 from peftcore import tasks as task_list
+from peftcore.adapters.base import METHODS
 from peftcore.data.task import Example, Split, Task
 from peftcore.errors import BadInput
+from peftcore.jobs.queue import Queue
+from peftcore.models import catalog
+from peftcore.models.catalog import base_names, describe_base
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
+from peftcore.training import predict
+from peftcore.training.checkpoint import load_adapter
+from peftcore.training.table_reader import reader_of_base
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.adapters.base import Adapter
     from peftcore.analysis.attention import AttentionPattern
     from peftcore.data.table_checks import Reader
-    from peftcore.jobs.queue import Queue
     from peftcore.models.base_model import BaseModel
     from peftcore.models.catalog import BaseInfo
     from peftcore.training.predict import TypedAnswer
@@ -90,15 +96,11 @@ def imports_ready() -> bool:
 
 def list_methods() -> list[type[Adapter]]:
     """Every method, in the order of their names."""
-    from peftcore.adapters.base import METHODS
-
     return METHODS.values()
 
 
 def list_bases() -> list[BaseInfo]:
     """Describe every base model of this machine without loading it, those that write first."""
-    from peftcore.models.catalog import base_names, describe_base
-
     return sorted(
         map(describe_base, base_names()),
         key=lambda info: (not _ships_with_app(info), KIND_ORDER[info.kind]),
@@ -107,8 +109,6 @@ def list_bases() -> list[BaseInfo]:
 
 def unusable_bases() -> dict[str, str]:
     """Return name → why not, for folders of one's own that cannot be used as bases."""
-    from peftcore.models import catalog
-
     return catalog.unusable_bases()
 
 
@@ -173,8 +173,6 @@ def job_queue() -> Queue:
 
 @st.cache_resource(max_entries=4, show_spinner=False)
 def _job_queue(home: str, database: str) -> Queue:
-    from peftcore.jobs.queue import Queue
-
     return Queue()
 
 
@@ -192,8 +190,6 @@ def base_model(name: str) -> BaseModel:
 
 def table_reader(name: str, labels: Sequence[str]) -> Reader:
     """Return a base as the reader of a table with these labels."""
-    from peftcore.training.table_reader import reader_of_base
-
     return reader_of_base(base_model(name), labels)
 
 
@@ -210,8 +206,6 @@ BY_ADAPTER: dict[str | type, Callable[[Any], Any]] = {Run: adapter_version}
 @st.cache_resource(max_entries=8, show_spinner="Putting the adapter on…", hash_funcs=BY_ADAPTER)
 def adapted_model(run: Run) -> AdaptedModel:
     """Return the base model with a run's trained adapter."""
-    from peftcore.training.checkpoint import load_adapter
-
     return load_adapter(run, base_model(run.spec.base))
 
 
@@ -238,8 +232,6 @@ def adapter_answer(
     run: Run, text: str, seed_index: int = 0, tick: Callable[[], None] = lambda: None
 ) -> TypedAnswer:
     """Return a trained adapter's answer to a text; `tick` is called at every token."""
-    from peftcore.training import predict
-
     limits = predict.AnswerLimits(tick=tick)
     return _remembered(
         (adapter_version(run), text, seed_index),
@@ -249,8 +241,6 @@ def adapter_answer(
 
 def base_answer(name: str, text: str, tick: Callable[[], None] = lambda: None) -> TypedAnswer:
     """Return what the untouched base writes after a text; `tick` is called at every token."""
-    from peftcore.training import predict
-
     limits = predict.AnswerLimits(tick=tick)
     return _remembered(
         (name, text), lambda: predict.answer_base_typed(base_model(name), text, limits)

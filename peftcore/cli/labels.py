@@ -13,6 +13,7 @@ from peftcore.analysis.judgement import value_format
 from peftcore.cli import app, options
 from peftcore.data.label_words import parse_words
 from peftcore.errors import BadInput
+from peftcore.jobs.worker import resolve_device
 from peftcore.runs import zero_shot
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
@@ -84,7 +85,6 @@ def ask_untouched_bases(
 
 def _measure(spec: RunSpec, device: str) -> None:
     """Measure what a spec's base answers by itself."""
-    from peftcore.jobs.worker import resolve_device
     from peftcore.models.base_model import load
     from peftcore.training.zero_shot import measure_for_run
 

@@ -21,7 +21,6 @@ from peftcore.errors import unknown_name
 from peftcore.experiments import ladder, layers_picture, papers, readme_blocks
 from peftcore.experiments.demo_runs import study_specs, write_demo_runs
 from peftcore.experiments.paper_table import PAPERS_FILE
-from peftcore.experiments.real_measures import measure_inside
 from peftcore.experiments.real_report import write_report
 from peftcore.experiments.real_runs import REAL_RUNS, ship_real_runs
 from peftcore.jobs.worker import resolve_device
@@ -31,7 +30,6 @@ from peftcore.labs.toys import experiments, results
 from peftcore.rating import demo as rating_demo
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.stories import record as story_record
 from peftcore.stories import recordings
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps.results import ship_sweep_runs
@@ -98,6 +96,8 @@ def ship_runs_on_real_base(
     folder = paths.expand(out or paths.ASSETS / "real_runs")
     runs = ship_real_runs(folder, lambda run: train_here(run, torch_device))
     on_real_data = runs[: len(REAL_RUNS)]
+    from peftcore.experiments.real_measures import measure_inside  # brings torch
+
     write_report(folder, on_real_data, measure_inside(folder, on_real_data))
     _print_runs(runs, as_json)
 
@@ -179,6 +179,8 @@ def ship_stories(
     if unknown:
         raise unknown_name("recording", unknown[0], recordings.NAMES)
     folder = (out or recordings.stories_folder()).expanduser()
+    from peftcore.stories import record as story_record  # brings torch
+
     written = story_record.write_recordings(folder, tuple(only or recordings.NAMES))
     value = [str(path) for path in written]
     printing.print_result({"files": value}, as_json, lambda: iter(value))

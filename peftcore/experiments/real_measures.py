@@ -13,10 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from peftcore import tasks
+from peftcore.adapters.no_adapter import unadapted_model
+from peftcore.analysis.attention import total_variation
 from peftcore.experiments import real_runs
+from peftcore.labs.attention import capture
+from peftcore.labs.attention.layer_probe import (
+    LayerProbe,
+    ProbeOptions,
+    example_for,
+    probe_layers,
+    random_prefix,
+)
+from peftcore.models.base_model import load
 from peftcore.runs.ship import ADAPTER_FILE
 from peftcore.runs.store import Run
 from peftcore.system import atomic_files
+from peftcore.training.checkpoint import load_adapter
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -40,8 +52,6 @@ def measure_inside(folder: Path, runs: Sequence[Run]) -> dict[str, Any]:
     ids = [run.id for run in runs]
     if stored.get("runs") == ids:
         return stored
-    from peftcore.models.base_model import load
-    from peftcore.training.checkpoint import load_adapter
 
     base = load(real_runs.BASE)
     examples = tasks.find_task(real_runs.TASK).load("test")[:READ_EXAMPLES]
@@ -66,10 +76,6 @@ def measure_attention(
 
     Decoders read the example and its gold target; means over examples and seeds.
     """
-    from peftcore.adapters.no_adapter import unadapted_model
-    from peftcore.analysis.attention import total_variation
-    from peftcore.labs.attention import capture
-
     untouched = unadapted_model(base)
     before = [capture.capture_attention(untouched, example)["decoder"] for example in examples]
     rows = []
@@ -89,14 +95,6 @@ def measure_bias_only(adapted: dict[str, AdaptedModel], base: BaseModel) -> list
 
     Subjects are a random prefix, which needs no training, and the first seed of each run.
     """
-    from peftcore.labs.attention.layer_probe import (
-        LayerProbe,
-        ProbeOptions,
-        example_for,
-        probe_layers,
-        random_prefix,
-    )
-
     subjects = {RANDOM_PREFIX: random_prefix(base, RANDOM_LENGTH), **adapted}
     paths = [block.path for block in base.structure.attention_blocks]
     rows = []

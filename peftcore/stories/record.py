@@ -13,12 +13,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from peftcore import tasks
+from peftcore.analysis import scaling
 from peftcore.errors import BadInput
+from peftcore.labs.atoms import interventions
+from peftcore.labs.attention.capture import example_tokens
+from peftcore.labs.attention.layer_probe import LayerProbe, ProbeOptions, probe_layers
+from peftcore.labs.images import atom_interventions, compute, queries, results_store
+from peftcore.labs.landscape.compute import answer_at_point
+from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
+from peftcore.labs.scaling import readout
+from peftcore.labs.toys import results, training
+from peftcore.labs.toys.digits import ANSWERS, sample_inputs
+from peftcore.labs.toys.recipes import find_recipe
+from peftcore.models.base_model import load
 from peftcore.runs.store import Run, RunStore
 from peftcore.stories import recordings
 from peftcore.system import atomic_files
+from peftcore.tasks.images import canvas
+from peftcore.training.checkpoint import load_adapter
 
 if TYPE_CHECKING:
     from peftcore.labs.images.queries import GeneratedImages
@@ -93,10 +108,6 @@ def record_head(choice: HeadChoice) -> dict[str, Any]:
 
     BadInput unless LoRA leaves keys alone, so that its strength moves scores along a line.
     """
-    from peftcore.labs.attention.capture import example_tokens
-    from peftcore.labs.attention.layer_probe import LayerProbe, ProbeOptions, probe_layers
-    from peftcore.training.checkpoint import load_adapter
-
     run, base = _open(choice.prefix_run)
     lora = RunStore().open(choice.lora_run)
     if "attention.key" in lora.spec.settings.get("components", ()):
@@ -141,9 +152,6 @@ def record_triangle(run: str) -> dict[str, Any]:
 
     The example is the one of the first few that is answered in most ways.
     """
-    from peftcore.labs.landscape.compute import answer_at_point
-    from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
-
     _, base = _open(run)
     request = LandscapeRequest.make({"kind": "face", "runs": (run,), "steps": TRIANGLE_GRID})
     job = LandscapeJob.find(request)
@@ -170,12 +178,6 @@ def record_triangle(run: str) -> dict[str, Any]:
 
 def record_toy() -> dict[str, Any]:
     """Let every adaptation of the sorting transformer answer sequences kept for testing."""
-    import torch
-
-    from peftcore.labs.toys import results, training
-    from peftcore.labs.toys.digits import ANSWERS, sample_inputs
-    from peftcore.labs.toys.recipes import find_recipe
-
     recipe, folder = find_recipe(TOY_EXPERIMENT, "cpu"), results.shipped_folder()
     stages = results.completed_stages(folder, recipe, results.SHIPPED_SEEDS)
     base_weights = results.load_weights(folder, stages[0][1].key)
@@ -209,9 +211,6 @@ def record_toy() -> dict[str, Any]:
 
 def record_soft_prompt(run: str) -> dict[str, Any]:
     """Read scales and lengths of soft tokens, and measure their gap to the words of the data."""
-    from peftcore.analysis import scaling
-    from peftcore.labs.scaling import readout
-
     opened, base = _open(run)
     found = readout.build_readout(opened, base)
     final = found.final
@@ -234,8 +233,6 @@ def record_atoms(run: str, seed: int = 0) -> dict[str, Any]:
 
     The matrix is the one whose coefficients are largest.
     """
-    from peftcore.labs.atoms import interventions
-
     opened, base = _open(run)
     example = tasks.find_task(opened.spec.task).load("test")[0]
     found = interventions.codes_of_answer(
@@ -255,9 +252,6 @@ def record_atoms(run: str, seed: int = 0) -> dict[str, Any]:
 
 def record_digits(run: str, seed: int = 0) -> dict[str, Any]:
     """Draw one prompt with fewer and fewer atoms of a run, those that earn most kept longest."""
-    from peftcore.labs.atoms import interventions
-    from peftcore.labs.images import atom_interventions, compute, queries, results_store
-
     opened = results_store.image_store().open(run)
     base = _load(opened.spec.base)
     atoms = interventions.load_atoms(opened, base)
@@ -279,8 +273,6 @@ def record_digits(run: str, seed: int = 0) -> dict[str, Any]:
 
 def _drawing(images: GeneratedImages) -> dict[str, Any]:
     """Return images as codes, with what is read in them."""
-    from peftcore.tasks.images import canvas
-
     return {
         "pictures": [canvas.picture_to_code(picture) for picture in images.pictures],
         "descriptions": list(images.descriptions),
@@ -290,6 +282,4 @@ def _drawing(images: GeneratedImages) -> dict[str, Any]:
 
 def _load(base: str) -> BaseModel:
     """Load a base."""
-    from peftcore.models.base_model import load
-
     return load(base)

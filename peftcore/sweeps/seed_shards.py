@@ -21,7 +21,7 @@ from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 from peftcore.system.job_folder import run_recording_errors
 from peftcore.training import checkpoint, planning
-from peftcore.training.run_training import PATH_BYTES
+from peftcore.training.planning import PATH_BYTES
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel

@@ -11,7 +11,7 @@ import random
 from typing import ClassVar
 
 from peftcore.data.task import Answer, Example, Split, register
-from peftcore.tasks.images import digits, scenes
+from peftcore.tasks.images import canvas, digits, scenes
 from peftcore.tasks.images.canvas import Picture
 from peftcore.tasks.kinds.images import ImageTask, image_example
 
@@ -37,8 +37,6 @@ class PicturesDigit(ImageTask):
 
     def parse(self, text: str) -> Answer:
         """Parse the image to its short code, with the digit that the classifier recognises."""
-        from peftcore.tasks.images import canvas
-
         picture = canvas.words_to_picture(text)
         return Answer(
             canvas.picture_to_code(picture), digits.digit_classifier().predict([picture])[0]

@@ -30,6 +30,8 @@ SIMPLEX_FIELDS = {  # part of a spec → fields that decide nothing where there 
     "training": ("validation", "copies", "diversity"),
 }
 
+PATH_BYTES = 4_000_000  # of adapters that a run may keep of its path
+
 
 @dataclass(frozen=True)
 class CostEstimate:

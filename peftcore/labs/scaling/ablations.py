@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
-from peftcore.analysis import comparison
+from peftcore.analysis import comparability, comparison
 from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.grid import RunGrid, Variation, axis, find_run, grid_cells, vary
@@ -156,8 +156,6 @@ def transfer_gains(ablation: RunGrid, metric_of: Mapping[str, str]) -> list[Tran
 
 def comparable_runs(runs: Iterable[Run], run: Run) -> list[Run]:
     """Return finished runs whose scores may stand beside this one's, itself among them."""
-    from peftcore.analysis import comparability
-
     done = [other for other in runs if other.status().state == "done"]
     groups = comparability.comparable_groups(done)
     return next((group for group in groups if any(r.id == run.id for r in group)), [run])

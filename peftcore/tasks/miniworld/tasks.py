@@ -15,6 +15,7 @@ from typing import ClassVar
 from peftcore.data.label_words import reword
 from peftcore.data.task import Answer, Example, Split, Task, register
 from peftcore.data.wording import CHOICE, INFERENCE, NONSENSE, Wording, same_meaning
+from peftcore.metrics import scores
 from peftcore.tasks.miniworld import cards, events, nonsense, questions, remarks
 from peftcore.tasks.miniworld.splits import part_of
 
@@ -41,7 +42,6 @@ class MiniworldTask(Task):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Return accuracy, F1, Matthews and broken answers, and scores of explanations if any."""
-        from peftcore.metrics import scores
 
         label_scores = scores.classification_scores(answers, gold, self.labels)
         if self.kind == "explain":
@@ -202,7 +202,6 @@ class _GenerationTask(MiniworldTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Return BLEU, chrF and ROUGE-L against all references."""
-        from peftcore.metrics import scores
 
         return scores.generation_scores(answers, gold)
 
@@ -260,7 +259,6 @@ class MiniworldTriples(_GenerationTask):
 
     def score(self, answers: Sequence[Answer], gold: Sequence[Example]) -> dict[str, float]:
         """Return BLEU, chrF and ROUGE-L of all, and BLEU of seen and unseen categories apart."""
-        from peftcore.metrics import scores
 
         all_scores = scores.generation_scores(answers, gold)
         for kind in ("seen", "unseen"):
