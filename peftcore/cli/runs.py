@@ -6,11 +6,11 @@ import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
+from peftcore import paths
 from peftcore.analysis import run_sets
 from peftcore.analysis.run_sets import ListedRun, RunFilter
 from peftcore.api import results, run_lists, run_uses
@@ -381,7 +381,7 @@ def _read_source(name: str) -> RunSpec:
     """Read the spec of a run, or of a file."""
     if RUN_ID.fullmatch(name):
         return RunStore().open(name).spec
-    file = Path(name).expanduser()
+    file = paths.expand(name)
     if not file.is_file():
         raise BadInput(f"{name[:60]!r} is neither the id of a run nor a file with a spec")
     return spec_changes.read_spec(file.read_bytes())

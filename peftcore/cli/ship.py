@@ -178,7 +178,7 @@ def ship_stories(
     unknown = sorted(set(only or ()) - set(recordings.NAMES))
     if unknown:
         raise unknown_name("recording", unknown[0], recordings.NAMES)
-    folder = (out or recordings.stories_folder()).expanduser()
+    folder = paths.expand(out or recordings.stories_folder())
     from peftcore.stories import record as story_record  # brings torch
 
     written = story_record.write_recordings(folder, tuple(only or recordings.NAMES))
@@ -196,7 +196,7 @@ def ship_screenshots(
     as_json: printing.AsJson = False,
 ) -> None:
     """Take the pictures of the README's tour again; needs Chromium and playwright."""
-    folder = (out or screenshots.FOLDER).expanduser()
+    folder = paths.expand(out or screenshots.FOLDER)
     old = screenshots.outdated(folder)
     if check:
         printing.print_result({"old": old}, as_json, lambda: iter(old or ["none is old"]))

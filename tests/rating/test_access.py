@@ -43,6 +43,7 @@ EXPERIMENTERS = {
     "human_scores": lambda book, who, project, lease: rating.human_scores(book, who, ["r"]),
     "dump": lambda book, who, project, lease: list(bundle.dump_project(book, who, project)),
     "load": lambda book, who, project, lease: bundle.load_project(book, who, []),
+    "raters_agree": lambda book, who, project, lease: rating.raters_agree(book, who, ["r"]),
     "unreadable_projects": lambda book, who, project, lease: rating.unreadable_projects(book, who),
     "remove_project": lambda book, who, project, lease: rating.remove_project(book, who, project),
 }

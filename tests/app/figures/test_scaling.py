@@ -5,6 +5,7 @@ import pytest
 
 from app.figures import scaling as figures
 from peftcore.analysis import scaling
+from peftcore.analysis.few_seeds import widening
 
 SCALE = np.array([[1.0, 1.0], [1.5, 0.2]])  # two steps, two tokens
 BEFORE = np.array([[3.0, 4.0], [0.0, 2.0]])
@@ -66,7 +67,7 @@ def test_drift_has_a_band_over_seeds_and_says_how_many():
     assert "2 seeds" in figure.layout.title.text
     table = figures.lines_table((0, 10), lines)
     # mean 2, deviation √2 of two seeds, t(0.975, 1) = 12.7062
-    assert table.iloc[1]["high"] == pytest.approx(2 + 12.7062, abs=1e-3)
+    assert table.iloc[1]["high"] == pytest.approx(2 + 12.7062 * widening(2), abs=1e-3)
     assert "apart 2 at step 10" in figures.lines_alt((0, 10), lines, "Distance")
 
 

@@ -18,7 +18,8 @@ def test_methods_stand_side_by_side_with_their_scores():
     assert "10 new examples for training, and 20 old ones beside them" in shown_text
     assert "The base alone" in shown_text
     assert "New is the digit three, which pretraining left out" in shown_text
-    assert "on old prompts, 5 seeds paired" in shown_text
+    assert "; on old prompts " in shown_text
+    assert "intervals are about other seeds on the same prompts" in shown_text
     assert "draw a three" in shown_text
     page.segmented_control(key="images.age").set_value("Old").run()
     assert "draw an eight" in words(sound(page))
