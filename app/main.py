@@ -30,6 +30,8 @@ STYLE = """<style>
 }
 .stApp button[data-selected="true"] p { color: light-dark(#17497F, #BBD6FA); }
 .stApp [data-testid="stSliderThumbValue"] p { color: light-dark(#17497F, #BBD6FA); }
+/* A wide table scrolls by itself: the page never does. */
+.stApp [data-testid="stMarkdownContainer"]:has(> table) { overflow-x: auto; }
 </style>"""
 
 st.set_page_config(

@@ -63,7 +63,7 @@ def pick_text(
 
 def _button_text(lab: str, source: str, rows: Sequence[Example]) -> str:
     """The beginning of the text that is looked at."""
-    text = st.session_state.get(f"{lab}.text") or st.query_params.get("text", "")
+    text = st.session_state.get(f"{lab}.text") or subject.address().get("text", "")
     if source == EXAMPLE:
         text = rows[_numbers(lab, rows).settle() - 1].source if rows else ""
     if not text.strip():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from peftcore import paths
-from peftcore.experiments import real_measures, real_runs
+from peftcore.experiments import real_runs
 from peftcore.reports.figures import add_axes
 from peftcore.reports.styles import NEUTRAL, RunStyle, style_of_method
 from peftcore.reports.svg import Drawing, Scale, add_legend
@@ -34,14 +34,14 @@ def layer_lines() -> list[LayerLine]:
     """Read what was measured: a random prefix in all layers, a trained one and LoRA in theirs."""
     folder = paths.ASSETS / "real_runs"
     store, drift = RunStore(folder), dict[str, list[float]]()
-    for row in atomic_files.read_json(folder / real_measures.MEASURES_FILE)["bias_only"]:
+    for row in atomic_files.read_json(folder / real_runs.MEASURES_FILE)["bias_only"]:
         drift.setdefault(row["subject"], []).append(row["content_drift"])
     return [_line(subject, values, store) for subject, values in drift.items()]
 
 
 def _line(subject: str, drift: list[float], store: RunStore) -> LayerLine:
     """Return the line of a subject; below the layers of a run nothing but rounding is measured."""
-    if subject == real_measures.RANDOM_PREFIX:
+    if subject == real_runs.RANDOM_PREFIX:
         style = RunStyle("Random prefix", NEUTRAL, "circle", "dot")
         return LayerLine(subject, style, 1, tuple(drift))
     spec = store.open(subject).spec

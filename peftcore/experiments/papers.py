@@ -20,7 +20,7 @@ from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import SeedItemTable
 from peftcore.analysis.limits import ROUNDING_TOLERANCE
 from peftcore.analysis.run_tables import table_of_run, table_of_seeds
-from peftcore.experiments import published, real_measures, studies
+from peftcore.experiments import published, real_runs, studies
 from peftcore.experiments.paper_table import NOT_ASKED, PAPERS_FILE, PaperRow
 from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import find_recipe
@@ -97,15 +97,13 @@ def _difference(
 
 def _order_of_content() -> PaperRow:
     """Check the theorem in every layer of a pretrained base."""
-    stored = atomic_files.read_json(paths.ASSETS / "real_runs" / real_measures.MEASURES_FILE)
+    stored = atomic_files.read_json(paths.ASSETS / "real_runs" / real_runs.MEASURES_FILE)
     store = RunStore(paths.ASSETS / "real_runs")
     drift: list[float] = []
     lora: list[float] = []
     for row in stored["bias_only"]:
         subject = row["subject"]
-        is_lora = subject != real_measures.RANDOM_PREFIX and (
-            store.open(subject).spec.method == "lora"
-        )
+        is_lora = subject != real_runs.RANDOM_PREFIX and (store.open(subject).spec.method == "lora")
         (lora if is_lora else drift).append(row["content_drift"])
     layers = max(row["layer"] for row in stored["bias_only"])
     return PaperRow(

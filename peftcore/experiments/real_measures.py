@@ -16,6 +16,7 @@ from peftcore import tasks
 from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.analysis.attention import total_variation
 from peftcore.experiments import real_runs
+from peftcore.experiments.real_runs import MEASURES_FILE, RANDOM_PREFIX
 from peftcore.labs.attention import capture
 from peftcore.labs.attention.layer_probe import (
     LayerProbe,
@@ -35,9 +36,7 @@ if TYPE_CHECKING:
     from peftcore.data.task import Example
     from peftcore.models.base_model import BaseModel
 
-MEASURES_FILE = "measures.json"
 READ_EXAMPLES = 2  # test examples whose attention is compared
-RANDOM_PREFIX = "random prefix"  # the subject that is no run
 RANDOM_LENGTH = 4  # positions of it
 THEOREM_RUNS = (2, 0)  # of REAL_RUNS: the plain prefix, and LoRA beside it
 

@@ -13,7 +13,7 @@ from peftcore.adapters import measured_rates
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import inference
 from peftcore.analysis.item_tables import table_of_answers
-from peftcore.experiments import real_measures, real_runs
+from peftcore.experiments import real_runs
 from peftcore.experiments.real_runs import REAL_RUNS, RealRun
 from peftcore.metrics.scores import metric_range
 from peftcore.runs.ship import ADAPTER_FILE
@@ -122,7 +122,7 @@ def _inside(named: Sequence[tuple[RealRun, Run]], measured: Mapping[str, Any]) -
     """Yield what was measured of attention."""
     titles = {run.id: real.title for real, run in named}
     attention, layers = measured["attention"], measured["bias_only"]
-    yield INSIDE.format(n=attention[0]["n"], file=real_measures.MEASURES_FILE)
+    yield INSIDE.format(n=attention[0]["n"], file=real_runs.MEASURES_FILE)
     yield from markdown_table(
         ["method", "layers 1 to 20", "layers 21 to 30", "most in one head"],
         [[titles[row["run"]], *_variation(row["variation"])] for row in attention],

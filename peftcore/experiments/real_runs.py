@@ -73,6 +73,8 @@ class RealRun:
         )
 
 
+MEASURES_FILE = "measures.json"
+RANDOM_PREFIX = "random prefix"  # the subject that is no run
 REAL_RUNS = (
     RealRun("LoRA", "lora", UPPER_LAYERS),
     RealRun("Prefix tuning, simplex of 3", "prefix_tuning", UPPER_LAYERS, vertices=3),

@@ -20,16 +20,11 @@ from peftcore import tasks
 from peftcore.adapters.base import HEAD_STATS
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
-from peftcore.metrics.scores import benchmark_scores, judge_as_benchmark
-from peftcore.models.base_model import load
-from peftcore.models.batching import ExampleBatcher
-from peftcore.runs.store import RunStore
-from peftcore.system import disk_space, thread_pool
+from peftcore.system import disk_space
 from peftcore.system.usage import UsageMeter
-from peftcore.training import batch_budget, evaluation, forgetting, planning, reading, zero_shot
+from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
 from peftcore.training.planning import PATH_BYTES
-from peftcore.training.trainer import Trainer, TrainingProgress, TrainingStopped
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -37,7 +32,7 @@ if TYPE_CHECKING:
     from peftcore.runs.spec import RunSpec, Training
     from peftcore.runs.store import Run, RunStatus
     from peftcore.training.reading import TextReader
-    from peftcore.training.trainer import SeedState
+    from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
 
 PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
 
@@ -54,6 +49,9 @@ def execute_run(
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
+    from peftcore.models.base_model import load
+    from peftcore.training.trainer import TrainingStopped
+
     spec, meter = run.spec, UsageMeter(device)
     run.write_status(
         state="running", phase="training", of=spec.training.steps, message="Loading the base model"
@@ -101,6 +99,11 @@ def _build_trainer(run: Run, task: Task, base: BaseModel) -> tuple[Trainer, Text
 
     Values are those of the run it starts from, if there is one.
     """
+    from peftcore.models.batching import ExampleBatcher
+    from peftcore.system import thread_pool
+    from peftcore.training import batch_budget, evaluation, reading
+    from peftcore.training.trainer import Trainer
+
     spec, t = run.spec, run.spec.training
     adapted = planning.build_adapted(base, spec)
     if spec.start:
@@ -190,6 +193,7 @@ def _stochastic_validation(progress: TrainingProgress, index: int) -> dict[str, 
 
 
 def _start_run(run: Run) -> Run:
+    from peftcore.runs.store import RunStore
 
     return RunStore(run.folder.parent).open(run.spec.start)
 
@@ -236,6 +240,10 @@ def _answer_test_examples(
     stop: Callable[[], bool],
 ) -> None:
     """Answer the test examples with every seed, and write answers and scores."""
+    from peftcore.metrics.scores import judge_as_benchmark
+    from peftcore.training import evaluation, reading
+    from peftcore.training.trainer import TrainingProgress
+
     began, trained, seed_numbers = (
         time.monotonic(),
         trainer.seconds,
@@ -284,12 +292,16 @@ def _score(
     task: Task, spec: RunSpec, answers: Sequence[Answer], rows: Sequence[Example]
 ) -> dict[str, float]:
     """Score a seed's answers by the rules of the run's protocol."""
+    from peftcore.metrics.scores import benchmark_scores
+
     scores = task.score(answers, rows)
     return scores if spec.evaluation.protocol == "shared" else benchmark_scores(scores, answers)
 
 
 def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) -> None:
     """Measure what every seed forgot, where the base writes text."""
+    from peftcore.training import forgetting
+
     base = trainer.adapted.base
     reason = forgetting.reason_without(base)
     if not trainer.adapted.trainable_tensors:
@@ -305,6 +317,8 @@ def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) ->
 
 def _ask_untouched_base(run: Run, base: BaseModel, stop: Callable[[], bool]) -> None:
     """Ask the base itself the run's questions, once for all runs that ask them."""
+    from peftcore.training import zero_shot
+
     run.write_status(message="Asking the untouched base")
     try:
         zero_shot.measure_for_run(run.spec, base, tasks.find_task(run.spec.task), stop)

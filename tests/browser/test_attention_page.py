@@ -40,7 +40,8 @@ def test_a_click_on_a_small_picture_opens_that_head_and_modes_switch(visit):
     here.page.mouse.click(small["x"] + 0.6 * small["width"], small["y"] + 0.25 * small["height"])
     expect(here.page.get_by_text("Layer 3, head 2").first).to_be_visible()
     for mode in ("Before", "Change", "Side by side"):
-        press(here, mode)
+        here.page.get_by_role("radio", name=mode, exact=True).click()
+        here.settle()
     expect(here.page.get_by_text("Change from before to after")).to_be_visible()
     press(here, "One query, step by step")
     expect(here.page.get_by_text(re.compile("in layer 3, head 2, after")).first).to_be_visible()

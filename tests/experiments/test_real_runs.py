@@ -10,8 +10,7 @@ from support.runs import make_run
 from peftcore import paths
 from peftcore.adapters import measured_rates
 from peftcore.experiments import real_report, real_runs
-from peftcore.experiments.real_measures import MEASURES_FILE
-from peftcore.experiments.real_runs import REAL_RUNS, real_specs
+from peftcore.experiments.real_runs import MEASURES_FILE, REAL_RUNS, real_specs
 from peftcore.models import catalog
 from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
 from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
