@@ -127,7 +127,7 @@ def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame
             page_actions.copy_link()
         with finding:
             subject.show_notices()
-        subject.write_address()
+        subject.write_address(lab)
 
 
 def pick_run(

@@ -1,9 +1,9 @@
 """What labs look at, one subject for all of them, and how the address says it.
 
 What is chosen on one lab (run, compared with, text, seed, layer, head) is chosen on the next.  All
-choices stand in the address under one scheme of names, those that nobody made included, so that a
-link shows tomorrow what it shows today.  An address says more than the session, and the session
-more than what is usual.
+choices stand in the address under one scheme of names; of those that nobody made the view and the
+subject, which may be another tomorrow.  An address says more than the session, and the session more
+than what is usual.
 """
 
 from __future__ import annotations
@@ -37,7 +37,6 @@ OLD_NAMES = {
 }  # parts of addresses that were renamed
 CHOSEN = "subject.chosen"  # in the session: texts by name; those of one lab as "lab.name"
 USUAL = "subject.usual"  # what was written into the address without being chosen
-PENDING = "subject.pending"  # an address that is written at the end of the drawing, after which one
 SHOWN = "subject.shown"  # what this drawing of the page shows, by name
 NOTICES = "subject.notices"  # what cannot be shown as the address asks
 MAX_TEXT = 1500  # characters of a typed text that an address carries
@@ -46,19 +45,12 @@ MAX_TEXT = 1500  # characters of a typed text that an address carries
 def begin(lab: str) -> None:
     """Bring an address of an earlier version to the names of today; before a lab draws."""
     st.session_state[SHOWN] = {}
-    old = address()
+    old = {name: st.query_params[name] for name in st.query_params}
     new: dict[str, str] = {}
     for name, text in old.items():
         new |= _renamed(lab, name, text)
     if new != old:
         st.query_params.from_dict(new)
-
-
-def address() -> dict[str, str]:
-    """Return what the address says, or is going to say at the end of this drawing."""
-    now = st.query_params.to_dict()
-    before, pending = st.session_state.get(PENDING, (None, {}))
-    return dict(pending) if before == now else now
 
 
 def _renamed(lab: str, name: str, text: str) -> dict[str, str]:
@@ -76,17 +68,22 @@ def show_notices() -> None:
         st.warning(widgets.escape_markdown(message), icon=":material/link_off:")
 
 
-def write_address() -> None:
-    """Write what is shown into the address, at once: each change is a step that Back undoes."""
-    new = address()
-    new |= {
+def write_address(lab: str) -> None:
+    """Write what is shown into the address, at once: each change is a step that Back undoes.
+
+    What is usual for one view of one lab is left out: written after the view, it would be a step
+    of its own, which Back does not get past.
+    """
+    usual = _session(USUAL)
+    changed = {
         name: text
         for name, text in st.session_state.get(SHOWN, {}).items()
-        if new.get(name, "") != text and len(text) <= MAX_TEXT
+        if st.query_params.get(name, "") != text
+        and len(text) <= MAX_TEXT
+        and (name in SHARED or name == VIEW or f"{lab}.{name}" not in usual)
     }
-    if new != st.query_params.to_dict():
-        st.query_params.from_dict(new)
-    st.session_state.pop(PENDING, None)
+    if changed:
+        st.query_params.update(changed)
 
 
 @dataclass(frozen=True)
@@ -112,7 +109,7 @@ class Choice(Generic[T]):
     @property
     def is_chosen(self) -> bool:
         """Return whether somebody chose it, in the address or before."""
-        asked = address().get(self.name)
+        asked = st.query_params.get(self.name)
         usual = st.session_state.get(USUAL, {}).get(self.key)
         return _name_in_session(self.lab, self.name) in _session(CHOSEN) or (
             asked is not None and asked != usual
@@ -122,7 +119,7 @@ class Choice(Generic[T]):
         """Return what is chosen: by the address, else on this or another lab, else the usual."""
         chosen, usual = _session(CHOSEN), _session(USUAL)
         remembered = _name_in_session(self.lab, self.name)
-        asked = address().get(self.name)
+        asked = st.query_params.get(self.name)
         option: T | None = None
         if asked is not None and asked != usual.get(self.key):
             option = self._find(asked)
@@ -202,9 +199,8 @@ def remember(lab: str, name: str, text: str) -> None:
     if len(text) > MAX_TEXT:
         st.query_params.pop(name, None)
     elif name == VIEW:  # what belongs to another view leaves the address
-        # Written along with what the new view shows: in two steps, Back would not get past it.
-        kept = {part: value for part, value in address().items() if part in SHARED}
-        st.session_state[PENDING] = (st.query_params.to_dict(), kept | {VIEW: text})
+        kept = {part: st.query_params[part] for part in st.query_params if part in SHARED}
+        st.query_params.from_dict(kept | {VIEW: text})
     else:
         st.query_params[name] = text
 
@@ -237,7 +233,7 @@ def layer_id(kind: str, layer: int, kinds: int) -> str:
 def typed(lab: str, name: str, label: str, *, area: bool = False, **more: Any) -> str:
     """Offer a text to type, which stands in the address while it is short."""
     key, remembered = f"{lab}.{name}", _name_in_session(lab, name)
-    text = address().get(name, _session(CHOSEN).get(remembered, ""))
+    text = st.query_params.get(name, _session(CHOSEN).get(remembered, ""))
     if len(_session(CHOSEN).get(remembered, "")) > MAX_TEXT:
         text = _session(CHOSEN)[remembered]
     if st.session_state.get(key) != text:
@@ -257,7 +253,7 @@ def several(
 ) -> list[str]:
     """Offer several options at once; their ids stand in the address between commas."""
     key, remembered = f"{lab}.{name}", _name_in_session(lab, name)
-    text = address().get(name, _session(CHOSEN).get(remembered, ",".join(first)))
+    text = st.query_params.get(name, _session(CHOSEN).get(remembered, ",".join(first)))
     chosen = [part for part in text.split(",") if part in options]
     if st.session_state.get(key) != chosen:
         st.session_state[key] = chosen

@@ -11,7 +11,6 @@ import streamlit as st
 from app.state import cache, run_catalog
 from app.ui import subject, widgets
 from peftcore.data.task import Example
-from peftcore.training.predict import typed_example
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -63,7 +62,7 @@ def pick_text(
 
 def _button_text(lab: str, source: str, rows: Sequence[Example]) -> str:
     """The beginning of the text that is looked at."""
-    text = st.session_state.get(f"{lab}.text") or subject.address().get("text", "")
+    text = st.session_state.get(f"{lab}.text") or st.query_params.get("text", "")
     if source == EXAMPLE:
         text = rows[_numbers(lab, rows).settle() - 1].source if rows else ""
     if not text.strip():
@@ -97,6 +96,8 @@ def _pick_example(lab: str, rows: Sequence[Example]) -> Example:
 
 def _type_text(lab: str) -> Example | None:
     """A text of one's own; None while it is empty."""
+    from peftcore.training.predict import typed_example
+
     text = subject.typed(
         lab,
         "text",

@@ -80,6 +80,8 @@ def test_the_subject_goes_along_by_the_side_bar_and_back_is_one_step(visit):
     here = visit(height=720)
     here.open("attention?seed=2&example=5&layer=decoder-3")
     settled(here, True)
+    here.page.wait_for_url("**run=**")  # what the address leaves open is written at the end
+    here.settle()
     attention = here.page.url
     here.page.get_by_role("link", name="Limits").click()
     settled(here, True)

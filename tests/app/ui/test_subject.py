@@ -50,8 +50,11 @@ def address(app):
     }
 
 
-def test_what_nobody_chose_stands_in_the_address_too():
-    assert address(opened()) == {"view": "First", "layer": "1", "shade": "light"}
+def test_a_subject_that_nobody_chose_stands_in_the_address_and_a_usual_shade_does_not():
+    app = opened()
+    assert address(app) == {"view": "First", "layer": "1"}
+    app.segmented_control(key="one.shade").set_value("dark").run()
+    assert address(app) == {"view": "First", "layer": "1", "shade": "dark"}
 
 
 def test_what_was_chosen_goes_along_to_the_next_lab_and_what_is_usual_does_not():
@@ -98,7 +101,7 @@ def test_an_address_of_an_earlier_version_is_brought_to_the_names_of_today():
     app = AppTest.from_function(lab)
     app = asked(app, one__layer="3", one__view="Second")
     assert app.selectbox[0].value == 3
-    assert address(app) == {"view": "Second", "layer": "3", "shade": "light"}
+    assert address(app) == {"view": "Second", "layer": "3"}
 
 
 def test_another_view_takes_what_is_not_its_own_out_of_the_address():
