@@ -6,21 +6,15 @@ it until `applied` in its data` says that it has arrived.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import streamlit as st
 
 from app.rating.session import RaterSession, apply_actions, card_payload
 from app.ui import errors
+from app.ui.own_components import own_component
 from peftcore.rating import RatingStore, RatingUser
 
-FRONTEND = Path(__file__).parents[1] / "frontend"
 CARD_KEY = "rate.card"
-RATE_CARD = st.components.v2.component(
-    "rate_card",
-    css=(FRONTEND / "rate_card.css").read_text(encoding="utf-8"),
-    js=(FRONTEND / "rate_card.js").read_text(encoding="utf-8"),
-)
+RATE_CARD = own_component("rate_card")
 
 
 def rater_card(store: RatingStore, user: RatingUser, session: RaterSession) -> None:

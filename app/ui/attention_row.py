@@ -7,11 +7,9 @@ The browser computes what it draws (app/frontend/attention_row.js) by the formul
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Literal
 
-import streamlit as st
-
+from app.ui.own_components import own_component
 from peftcore.analysis import attention_row
 from peftcore.stories.recordings import HeadRecording
 
@@ -19,13 +17,7 @@ RowMode = Literal["frozen", "prefix", "renormalised", "lora"]
 ALL_MODES: tuple[RowMode, ...] = ("frozen", "prefix", "renormalised", "lora")
 LONGEST_TOKEN = 12  # characters of a word below its bar
 LARGE = 450  # pixels of the tallest bar, as in a lecture
-FRONTEND = Path(__file__).parents[1] / "frontend"
-ATTENTION_ROW = st.components.v2.component(
-    "attention_row",
-    html='<div class="attention-row"></div>',
-    css=(FRONTEND / "attention_row.css").read_text("utf-8"),
-    js=(FRONTEND / "attention_row.js").read_text("utf-8"),
-)
+ATTENTION_ROW = own_component("attention_row", '<div class="attention-row"></div>')
 
 
 def show_attention_row(

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from app.ui.own_components import own_component
 
-import streamlit as st
-
-FRONTEND = Path(__file__).parents[1] / "frontend"
-PAGE_ACTIONS = st.components.v2.component(
-    "page_actions",
-    html='<div class="actions"></div>',
-    css=(FRONTEND / "page_actions.css").read_text(encoding="utf-8"),
-    js=(FRONTEND / "page_actions.js").read_text(encoding="utf-8"),
-)
+PAGE_ACTIONS = own_component("page_actions", '<div class="actions"></div>', shared="save_picture")
 
 
 def copy_link() -> None:

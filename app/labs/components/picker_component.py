@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
+from app.ui.own_components import own_component
 from peftcore.adapters.component_map import STACKS, ComponentCell, ComponentMap
 
 COMPONENT_TITLES = {
@@ -35,7 +35,6 @@ COMPONENT_TITLES = {
 }
 DEFAULT_PRESET = "LayerNorm + Query"
 MAX_LAYERS_SIDE_BY_SIDE = 8  # layers above which stacks stand below each other
-FRONTEND = Path(__file__).parents[2] / "frontend"
 
 
 def selected_cells(cell_map: ComponentMap) -> frozenset[str]:
@@ -68,12 +67,7 @@ def _map_version() -> int:
     return version
 
 
-COMPONENT_MAP = st.components.v2.component(
-    "component_map",
-    html='<div class="place"></div>',
-    css=(FRONTEND / "component_picker.css").read_text("utf-8"),
-    js=(FRONTEND / "component_picker.js").read_text("utf-8"),
-)
+COMPONENT_MAP = own_component("component_map", '<div class="place"></div>')
 
 
 def show_component_map(cell_map: ComponentMap) -> None:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import streamlit as st
 
 from app.ui import charts
+from app.ui.own_components import own_component
 
-FRONTEND = Path(__file__).parents[2] / "frontend"
-LOSS_SURFACE = st.components.v2.component(
-    "loss_surface",
-    html='<div class="loss-surface"></div>',
-    css=(FRONTEND / "loss_surface.css").read_text(encoding="utf-8"),
-    js=(FRONTEND / "loss_surface.js").read_text(encoding="utf-8"),
+LOSS_SURFACE = own_component(
+    "loss_surface", '<div class="loss-surface"></div>', shared="save_picture"
 )
 
 
