@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import signal
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
 import typer
@@ -16,17 +17,26 @@ from peftcore.errors import BadInput
 from peftcore.jobs.worker import resolve_device
 from peftcore.labs.evaluation.request import EvaluatedRun, EvaluationJob, EvaluationRequest
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The examples that finished runs are asked, and how each reads."""
+
+    task: Annotated[str, typer.Option(help="Task or table; empty: the run's own.")] = ""
+    split: Annotated[str, typer.Option(help="validation or test.")] = "test"
+    limit: Annotated[int, typer.Option(help="Most examples answered, drawn balanced.")] = 200
+    template: Annotated[
+        str, typer.Option(help="How an example reads, with {1}, {2} where its texts go.")
+    ] = ""
 
 
 @app.command()
+@grouped
 def evaluate(
     runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="Ids of finished runs.")],
-    task: Annotated[str, typer.Option(help="Task or table; empty: the run's own.")] = "",
-    split: Annotated[str, typer.Option(help="validation or test.")] = "test",
-    limit: Annotated[int, typer.Option(help="Most examples answered, drawn balanced.")] = 200,
-    template: Annotated[
-        str, typer.Option(help="How an example reads, with {1}, {2} where its texts go.")
-    ] = "",
+    asked: Asked,
     data: options.Data = None,
     device: options.Device = "auto",
     as_json: printing.AsJson = False,
@@ -37,8 +47,7 @@ def evaluate(
     before is only printed. Several runs are judged pair by pair.
     """
     options.use_data(data)
-    asked = {"task": task, "split": split, "limit": limit, "template": template}
-    found = [_evaluate(run, asked, device) for run in dict.fromkeys(runs)]
+    found = [_evaluate(run, asdict(asked), device) for run in dict.fromkeys(runs)]
     pairs = _verdicts(found)
     value: dict[str, Any] = {
         "evaluations": [_value(each) for each in found],

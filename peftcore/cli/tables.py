@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,6 +15,7 @@ from peftcore.data import table_checks, tables
 from peftcore.data.table_checks import Reader, Splits
 from peftcore.errors import BadInput
 from peftcore.system import printing
+from peftcore.system.option_groups import grouped
 from peftcore.tasks import table
 from peftcore.tasks.table import ColumnMapping, MappedTable, TaskKind
 
@@ -21,30 +23,45 @@ table_commands = typer.Typer(no_args_is_help=True)
 app.add_typer(table_commands, name="tables", help="Own tables: check a file, import it as a task.")
 
 File = Annotated[Path, typer.Argument(metavar="FILE", help="CSV, JSON lines or a JSON array.")]
-Text = Annotated[list[str] | None, typer.Option(help="Column of the text; twice for a pair.")]
-Target = Annotated[str, typer.Option(help="Column of the label, or of the text to write.")]
-Kind = Annotated[TaskKind, typer.Option(help="What the model should write.")]
-Explanation = Annotated[str, typer.Option(help="Column of the explanation.")]
-Split = Annotated[str, typer.Option(help="Column that says train, validation or test.")]
-Base = Annotated[str, typer.Option(help="Base that is to read it: counts lengths by its tokens.")]
+
+
+@dataclass(frozen=True)
+class Roles:
+    """The roles of columns, and the base that is to read them."""
+
+    text: Annotated[
+        list[str] | None, typer.Option(help="Column of the text; twice for a pair.")
+    ] = None
+    target: Annotated[str, typer.Option(help="Column of the label, or of the text to write.")] = (
+        "label"
+    )
+    kind: Annotated[TaskKind, typer.Option(help="What the model should write.")] = "classify"
+    explanation: Annotated[str, typer.Option(help="Column of the explanation.")] = ""
+    split: Annotated[str, typer.Option(help="Column that says train, validation or test.")] = ""
+    base: Annotated[
+        str, typer.Option(help="Base that is to read it: counts lengths by its tokens.")
+    ] = ""
+
+    def mapping(self) -> ColumnMapping:
+        """Return the roles of columns; BadInput if they cannot be."""
+        return ColumnMapping.make(
+            {
+                "text": tuple(self.text or ["text"]),
+                "target": self.target,
+                "explanation": self.explanation or None,
+                "split": self.split or None,
+            }
+        )
 
 
 @table_commands.command()
-def check(
-    file: File,
-    text: Text = None,
-    target: Target = "label",
-    kind: Kind = "classify",
-    explanation: Explanation = "",
-    split: Split = "",
-    base: Base = "",
-    as_json: printing.AsJson = False,
-) -> None:
+@grouped
+def check(file: File, roles: Roles, as_json: printing.AsJson = False) -> None:
     """Say what is odd about a table before it becomes a task, and what can be done about it."""
-    mapping = _mapping(text, target, explanation, split)
+    mapping, kind = roles.mapping(), roles.kind
     mapped = table.map_columns(tables.preview_table(_read(file), file.name), mapping, kind)
     splits = table.split_rows(mapped, mapping, kind)
-    findings = table_checks.check_up(splits, kind, _reader(base, mapped.labels))
+    findings = table_checks.check_up(splits, kind, _reader(roles.base, mapped.labels))
     value: dict[str, Any] = {
         "rows": len(mapped.items),
         "left_out": [{"line": bad.line, "reason": bad.reason} for bad in mapped.bad],
@@ -81,14 +98,10 @@ def _lines(value: dict[str, Any], mapped: MappedTable, splits: Splits) -> Iterat
 
 
 @table_commands.command("import")
+@grouped
 def import_file(
     file: File,
-    text: Text = None,
-    target: Target = "label",
-    kind: Kind = "classify",
-    explanation: Explanation = "",
-    split: Split = "",
-    base: Base = "",
+    roles: Roles,
     name: Annotated[str, typer.Option(help="What the task is called; else by its file.")] = "",
     remedy: Annotated[
         list[str] | None, typer.Option(help="As `tables check` names it; repeat it for more.")
@@ -96,9 +109,9 @@ def import_file(
     as_json: printing.AsJson = False,
 ) -> None:
     """Import a table as a task, after the remedies that were chosen."""
-    mapping, content = _mapping(text, target, explanation, split), _read(file)
+    mapping, kind, content = roles.mapping(), roles.kind, _read(file)
     labels: Sequence[str] = ()
-    if base:
+    if roles.base:
         labels = table.map_columns(tables.preview_table(content, file.name), mapping, kind).labels
     task = table.import_table(
         content,
@@ -107,23 +120,9 @@ def import_file(
         kind,
         filename=file.name,
         remedies=remedy or (),
-        reader=_reader(base, labels),
+        reader=_reader(roles.base, labels),
     )
     printing.print_result({"task": task}, as_json, lambda: iter([f"{task} is imported"]))
-
-
-def _mapping(
-    text: Sequence[str] | None, target: str, explanation: str, split: str
-) -> ColumnMapping:
-    """Return the roles of columns; BadInput if they cannot be."""
-    return ColumnMapping.make(
-        {
-            "text": tuple(text or ["text"]),
-            "target": target,
-            "explanation": explanation or None,
-            "split": split or None,
-        }
-    )
 
 
 def _read(file: Path) -> bytes:
