@@ -82,7 +82,6 @@ LIGHT = [  # what pages import at first paint
     "peftcore.metrics.scores",
     "peftcore.models.catalog",
     "peftcore.training.planning",
-    "peftcore.training.run_training",
     "peftcore.training.predict",
     "peftcore.analysis.comparison",
     "peftcore.rating.demo",

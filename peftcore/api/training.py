@@ -13,6 +13,7 @@ import pandas as pd
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
+from peftcore.api.bases import load_base
 from peftcore.api.data import Rows, task_from_rows
 from peftcore.api.results import TrainedAdapter
 from peftcore.errors import BadInput, unknown_name
@@ -123,8 +124,6 @@ def adapt(base: BaseModel | str, method: str, **settings: Any) -> Adaptation:
     >>> adaptation.settings.length, adaptation.population.seeds
     (20, 4)
     """
-    from peftcore.api.bases import load_base
-
     loaded = load_base(base) if isinstance(base, str) else base
     method_class = METHODS[method]
     method_class.check_base_kind(loaded.name, loaded.kind)

@@ -24,7 +24,6 @@ from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 from peftcore.system.job_folder import run_recording_errors
 from peftcore.system.zip_files import CheckedZip
-from peftcore.training.run_training import execute_run
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -222,6 +221,8 @@ def reproduce(
     findings = find_differences(archive, runs, torch_device, bases)
     if fatal := [finding.sentence for finding in findings if finding.fatal]:
         raise BadInput(f"{path.name} cannot be reproduced here: {'; '.join(fatal)}")
+    from peftcore.training.run_training import execute_run  # brings torch
+
     store = RunStore(paths.workspace_folder() / "reproductions")
     scores, imported = list[Score](), list[str]()
     for bundled in _in_start_order(runs):

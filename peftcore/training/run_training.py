@@ -20,11 +20,17 @@ from peftcore import tasks
 from peftcore.adapters.base import HEAD_STATS
 from peftcore.data.task import Answer, Example, Task
 from peftcore.errors import BadInput
-from peftcore.system import disk_space
+from peftcore.metrics.scores import benchmark_scores, judge_as_benchmark
+from peftcore.models.base_model import load
+from peftcore.models.batching import ExampleBatcher
+from peftcore.runs.answers import answers_table
+from peftcore.runs.store import RunStore
+from peftcore.system import disk_space, thread_pool
 from peftcore.system.usage import UsageMeter
-from peftcore.training import planning
+from peftcore.training import batch_budget, evaluation, forgetting, planning, reading, zero_shot
 from peftcore.training.checkpoint import load_adapter, save_adapter
 from peftcore.training.planning import PATH_BYTES
+from peftcore.training.trainer import Trainer, TrainingProgress, TrainingStopped
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -32,7 +38,7 @@ if TYPE_CHECKING:
     from peftcore.runs.spec import RunSpec, Training
     from peftcore.runs.store import Run, RunStatus
     from peftcore.training.reading import TextReader
-    from peftcore.training.trainer import SeedState, Trainer, TrainingProgress
+    from peftcore.training.trainer import SeedState
 
 PACKAGES = ("torch", "transformers", "tokenizers", "sacrebleu", "rouge-score", "scikit-learn")
 
@@ -49,9 +55,6 @@ def execute_run(
 
     BadInput if the spec cannot run; any other error is left to the caller, who logs it.
     """
-    from peftcore.models.base_model import load
-    from peftcore.training.trainer import TrainingStopped
-
     spec, meter = run.spec, UsageMeter(device)
     run.write_status(
         state="running", phase="training", of=spec.training.steps, message="Loading the base model"
@@ -99,11 +102,6 @@ def _build_trainer(run: Run, task: Task, base: BaseModel) -> tuple[Trainer, Text
 
     Values are those of the run it starts from, if there is one.
     """
-    from peftcore.models.batching import ExampleBatcher
-    from peftcore.system import thread_pool
-    from peftcore.training import batch_budget, evaluation, reading
-    from peftcore.training.trainer import Trainer
-
     spec, t = run.spec, run.spec.training
     adapted = planning.build_adapted(base, spec)
     if spec.start:
@@ -193,7 +191,6 @@ def _stochastic_validation(progress: TrainingProgress, index: int) -> dict[str, 
 
 
 def _start_run(run: Run) -> Run:
-    from peftcore.runs.store import RunStore
 
     return RunStore(run.folder.parent).open(run.spec.start)
 
@@ -240,10 +237,6 @@ def _answer_test_examples(
     stop: Callable[[], bool],
 ) -> None:
     """Answer the test examples with every seed, and write answers and scores."""
-    from peftcore.metrics.scores import judge_as_benchmark
-    from peftcore.training import evaluation, reading
-    from peftcore.training.trainer import TrainingProgress
-
     began, trained, seed_numbers = (
         time.monotonic(),
         trainer.seconds,
@@ -280,7 +273,7 @@ def _answer_test_examples(
             answers = [judge_as_benchmark(each) for each in answers]
     trainer.seconds = trained + time.monotonic() - began
     parts = zip(rows, answers, seed_numbers, strict=True)
-    tables = [answers_table(task, given, each, n) for given, each, n in parts]
+    tables = [answers_table(given, each, n) for given, each, n in parts]
     run.write_answers(pd.concat(tables, ignore_index=True))
     scores = [
         _score(task, run.spec, each, given) for given, each in zip(rows, answers, strict=True)
@@ -292,16 +285,12 @@ def _score(
     task: Task, spec: RunSpec, answers: Sequence[Answer], rows: Sequence[Example]
 ) -> dict[str, float]:
     """Score a seed's answers by the rules of the run's protocol."""
-    from peftcore.metrics.scores import benchmark_scores
-
     scores = task.score(answers, rows)
     return scores if spec.evaluation.protocol == "shared" else benchmark_scores(scores, answers)
 
 
 def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) -> None:
     """Measure what every seed forgot, where the base writes text."""
-    from peftcore.training import forgetting
-
     base = trainer.adapted.base
     reason = forgetting.reason_without(base)
     if not trainer.adapted.trainable_tensors:
@@ -317,39 +306,11 @@ def _measure_forgetting(run: Run, trainer: Trainer, stop: Callable[[], bool]) ->
 
 def _ask_untouched_base(run: Run, base: BaseModel, stop: Callable[[], bool]) -> None:
     """Ask the base itself the run's questions, once for all runs that ask them."""
-    from peftcore.training import zero_shot
-
     run.write_status(message="Asking the untouched base")
     try:
         zero_shot.measure_for_run(run.spec, base, tasks.find_task(run.spec.task), stop)
     except BadInput as problem:  # a question too long for it is no fault of the run
         run.append_log(f"The untouched base was not asked: {problem}")
-
-
-def answers_table(
-    task: Task, rows: tuple[Example, ...], answers: list[Answer], seed: int
-) -> pd.DataFrame:
-    """Return one seed's answers with the columns that runs keep."""
-    return pd.DataFrame(
-        {
-            "seed": seed,
-            "example": [row.id for row in rows],
-            "source": [row.source for row in rows],
-            "target": [row.target for row in rows],
-            "references": [list(row.references) for row in rows],
-            "label": pd.array([row.label for row in rows], dtype="string"),
-            "text": [answer.text for answer in answers],
-            "predicted": pd.array([answer.label for answer in answers], dtype="string"),
-            "explanation": pd.array([answer.explanation for answer in answers], dtype="string"),
-            "correct": pd.array(
-                [
-                    a.label == r.label if r.label is not None else None
-                    for a, r in zip(answers, rows, strict=True)
-                ],
-                dtype="boolean",
-            ),
-        }
-    )
 
 
 def _manifest(spec: RunSpec, task: Task, trainer: Trainer) -> dict[str, Any]:

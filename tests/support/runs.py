@@ -5,9 +5,9 @@ import pandas as pd
 
 from peftcore import tasks
 from peftcore.data.task import Answer
+from peftcore.runs.answers import answers_table
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
-from peftcore.training.run_training import answers_table
 
 SKILL = {"prompt_tuning": 0.62, "spt": 0.7, "prefix_tuning": 0.8, "lora": 0.9, "linear_probe": 0.4}
 SIZE = {"prompt_tuning": 5120, "spt": 5140, "prefix_tuning": 92160, "lora": 40960}
@@ -60,7 +60,7 @@ def _answers(spec, skill, rng):
     tables, scores = [], {}
     for seed in spec.population.seed_numbers():
         given = [_answer(task, example, gold, rng.random() < skill, rng) for example in gold]
-        tables.append(answers_table(task, tuple(gold), given, seed))
+        tables.append(answers_table(gold, given, seed))
         for metric, value in task.score(given, gold).items():
             scores.setdefault(metric, []).append(value)
     return pd.concat(tables, ignore_index=True), scores

@@ -10,10 +10,10 @@ from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.labs.common.context import LabContext, run_job
 from peftcore.labs.evaluation.request import EvaluationJob
+from peftcore.runs.answers import answers_table
 from peftcore.runs.spec import Evaluation
 from peftcore.training import evaluate_run, evaluation
 from peftcore.training.checkpoint import load_adapter
-from peftcore.training.run_training import answers_table
 
 
 def answer_request(context: LabContext[EvaluationJob]) -> None:
@@ -38,8 +38,7 @@ def answer_request(context: LabContext[EvaluationJob]) -> None:
     answers = evaluate_run.answer_rows(run.spec, adapted, task, asked, options, control)
     numbers = run.spec.population.seed_numbers()
     tables = [
-        answers_table(task, tuple(asked), each, number)
-        for each, number in zip(answers, numbers, strict=True)
+        answers_table(asked, each, number) for each, number in zip(answers, numbers, strict=True)
     ]
     scores = [task.score(each, asked) for each in answers]
     facts = {"task": task.name, "data_hash": task.data_hash(), "items": len(rows)}

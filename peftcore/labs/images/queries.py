@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.images import atom_interventions, compute
+from peftcore.models import catalog
 from peftcore.pretraining import image_models
 from peftcore.tasks.images import canvas, recognise
 from peftcore.tasks.images.canvas import Picture
@@ -49,8 +50,6 @@ class GeneratedImages:
 
 def image_world(base: str) -> str:
     """Return the world a base draws; BadInput if it writes text."""
-    from peftcore.models import catalog
-
     world = catalog.describe_base(base).image_world
     if not world:
         raise BadInput(

@@ -10,7 +10,6 @@ from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
 from peftcore.system.job_folder import JobFailed, run_recording_errors
-from peftcore.training.run_training import execute_run
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
@@ -28,6 +27,8 @@ class ShardTrainer:
 
     def train_shard(self, shard: Shard, stop: Callable[[], bool], worker: str = "") -> ShardOutcome:
         """Train one shard to its end; errors are written to its run and to the outcome."""
+        from peftcore.training.run_training import execute_run  # brings torch
+
         run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
         if run.status().state == "done":
             return ShardOutcome(run.id, "done", worker=worker)
