@@ -32,7 +32,7 @@ def ladder_matrix(found: LadderResult) -> go.Figure:
         shade.append([s.estimate.mean if s and s.estimate else None for s in scores])
         words += [_cell_text(score) for score in scores]
         hover.append([_hover(score, found) for score in scores])
-    figure = empty_chart(120 + CELL_HEIGHT * len(arms))
+    figure = empty_chart(150 + CELL_HEIGHT * len(arms))
     figure.add_heatmap(
         z=shade,
         zmin=0,
@@ -57,11 +57,15 @@ def ladder_matrix(found: LadderResult) -> go.Figure:
     figure.update_yaxes(
         tickvals=ticks, ticktext=list(map(_row_name, arms)), autorange="reversed", showgrid=False
     )
-    letters = [rung.letter for rung in RUNGS]
+    # Two lines of what is new: so much room has a phone.
+    names = [f"{rung.letter}<br>{rung.short.replace(' ', '<br>')}" for rung in RUNGS]
     figure.update_xaxes(
-        tickvals=list(range(len(RUNGS))), ticktext=letters, side="top", showgrid=False, ticks=""
+        tickvals=list(range(len(RUNGS))), ticktext=names, side="top", showgrid=False, ticks=""
     )
-    return figure.update_layout(title={"text": "Accuracy by method and rung", "x": 0})
+    figure.update_xaxes(tickfont={"size": 10}, tickangle=0)
+    return figure.update_layout(
+        title={"text": "Accuracy by method and rung", "x": 0}, margin={"t": 92}
+    )
 
 
 def _row_name(arm: str) -> str:

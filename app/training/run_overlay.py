@@ -11,7 +11,7 @@ from app.ui import charts, job_panel, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.runs.store import Run
 
-MOST_RUNS = 12  # lines beyond that cannot be told from each other
+MOST_RUNS = 12  # more lines than that look alike
 
 
 def show(runs: Sequence[Run]) -> None:

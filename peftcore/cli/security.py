@@ -103,7 +103,7 @@ REGISTER = (
     ),
     Risk(
         "Uploads",
-        "limits of bytes, rows, columns, fields and bad lines, told in a sentence",
+        "limits of bytes, rows, columns, fields and bad lines, named in a sentence",
         (
             "tests/tasks/test_table.py::test_files_that_cannot_be_used_are_refused_in_words",
             "tests/data/test_tables.py::test_a_file_of_bad_lines_is_not_read_to_its_end",

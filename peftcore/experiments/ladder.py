@@ -50,13 +50,14 @@ TRIES_FILE = SHIPPED_FOLDER / "tries.csv"
 
 @dataclass(frozen=True)
 class Rung:
-    """One rung: its letter, its task, and what is new there.
+    """One rung: its letter, its task, and what is new there, in one or two words and in full.
 
     instructions: what a person may write, in words of the base; the best on dev is taken.
     options: answers that there are to guess among.
     """
 
     letter: str
+    short: str
     task: str
     title: str
     options: int
@@ -71,6 +72,7 @@ class Rung:
 RUNGS = (
     Rung(
         "a",
+        "format",
         "ladder_format",
         "Known words, another format",
         3,
@@ -82,6 +84,7 @@ RUNGS = (
     ),
     Rung(
         "b",
+        "meanings",
         "ladder_meanings",
         "Known words, other meanings",
         3,
@@ -93,6 +96,7 @@ RUNGS = (
     ),
     Rung(
         "c",
+        "spelling",
         "miniworld_nli",
         "Words it cannot spell",
         3,
@@ -104,6 +108,7 @@ RUNGS = (
     ),
     Rung(
         "d",
+        "two skills",
         "ladder_composition",
         "Two known skills at once",
         2,
@@ -115,6 +120,7 @@ RUNGS = (
     ),
     Rung(
         "e",
+        "counting",
         "ladder_counting",
         "A new rule: counting",
         4,
@@ -126,6 +132,7 @@ RUNGS = (
     ),
     Rung(
         "f",
+        "second last",
         "ladder_mention",
         "A new pattern: the second last",
         5,

@@ -9,23 +9,21 @@ import pandas as pd
 from app.figures import landscape as figures
 from app.figures import landscape_flatness as flatness_figures
 from app.ui.frame import provenance
-from app.ui.widgets import escape_markdown
 from peftcore.labs.landscape.request import LandscapeJob
 
 CENTROID_MARK = "centroid"  # the point of a landscape where all corners weigh the same
 
 
-def landscape_finding(landscape: LandscapeJob) -> tuple[str, str]:
-    """What a measured landscape says first, and how much was looked at."""
-    guard = escape_markdown(figures.facts_text(landscape.facts))
+def landscape_finding(landscape: LandscapeJob) -> str:
+    """What a measured landscape says first; its picture names examples, split, seed and data."""
     if landscape.request.kind in ("flatness", "validation"):
-        return _finding_over_seeds(landscape), guard
+        return _finding_over_seeds(landscape)
     table = landscape.table()
     if table["loss"].dropna().empty:
-        return "Nothing is measured yet.", guard
+        return "Nothing is measured yet."
     if landscape.request.kind in ("cuts", "curve"):
-        return _finding_of_lines(table, landscape.request.kind), guard
-    return _finding_of_surface(table), guard
+        return _finding_of_lines(table, landscape.request.kind)
+    return _finding_of_surface(table)
 
 
 def _finding_of_surface(table: pd.DataFrame) -> str:

@@ -45,7 +45,7 @@ def show_flatness(frame: Frame, subject: LandscapeSubject) -> None:
     )
     landscape = LandscapeJob.find(job_request)
     if landscape and landscape.plan():
-        frame.say(*findings.landscape_finding(landscape))
+        frame.say(findings.landscape_finding(landscape))
 
     def show(landscape: LandscapeJob) -> None:
         measures = landscape.measures()
@@ -204,7 +204,7 @@ def show_validation(frame: Frame, subject: LandscapeSubject) -> None:
     job_request = subject.job_request("validation", seed=0, copies=60)
     landscape = LandscapeJob.find(job_request)
     if landscape and landscape.plan():
-        frame.say(*findings.landscape_finding(landscape))
+        frame.say(findings.landscape_finding(landscape))
     with frame.picture:
         job_panel.show_job(LandscapeJob, job_request, show, "the validation distribution")
 

@@ -86,7 +86,7 @@ def show_measured(
     """Show what is known of a measurement as the picture, and what it says as the finding."""
     landscape = LandscapeJob.find(job_request)
     if landscape and landscape.plan():
-        frame.say(*findings.landscape_finding(landscape))
+        frame.say(findings.landscape_finding(landscape))
     with frame.picture:
         seconds = subject.seconds(job_request)
         job_panel.show_job(LandscapeJob, job_request, show, what, seconds=seconds)

@@ -235,7 +235,7 @@ def transfer_verdict(gain: comparison.PairedDifference, metric: str) -> str:
 
 
 def _transfer_finding(found: list[str]) -> str:
-    """Say on how many fields starting from another prompt helps, and where it cannot be told."""
+    """Say on how many fields starting from another prompt helps, and where seeds cannot say."""
     counts = {verdict: found.count(verdict) for verdict in ("ahead", "behind", "equal")}
     open_fields = len(found) - sum(counts.values())
     return (

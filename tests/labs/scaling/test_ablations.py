@@ -1,9 +1,10 @@
 """Sets of runs around one run: which they are, which exist, what they came to."""
 
+import numpy as np
 import pytest
 from support.runs import make_run
 
-from peftcore.analysis.few_seeds import widening
+from peftcore.analysis import few_seeds
 from peftcore.errors import BadInput
 from peftcore.jobs.queue import Queue
 from peftcore.labs.scaling import ablations
@@ -132,9 +133,12 @@ def test_the_gain_of_a_transfer_is_paired_by_seed(store):
     field = matrix[first, second]
     assert (field.direct, field.started) == (pytest.approx(0.4), pytest.approx(0.6))
     assert field.gain.mean == pytest.approx(0.2)  # of 0.3, 0.2 and 0.1
-    # standard deviation 0.1 of three, t(0.975, 2) = 4.302653; widened for few seeds
-    half = (0.2 - field.gain.low) / (4.302653 * 0.1 / 3**0.5)
-    assert 1 < half < widening(3)
+    # standard deviation 0.1 of three, t(0.975, 2) = 4.302653; widened for few seeds as far as the
+    # spreads of the two sides, 0.1 and 0.2, differ
+    lean = few_seeds.lean_of_difference(np.array([0.2, 0.4, 0.6]), np.array([0.5, 0.6, 0.7]))
+    assert 0 < lean < 1
+    half = few_seeds.error_factor(3, 1.0, lean=lean) * 4.302653 * 0.1 / 3**0.5
+    assert field.gain.low == pytest.approx(0.2 - half)
     assert field.gain.n == 3
     assert matrix[second, first].gain.mean is None
     assert matrix[second, second].gain.n == 0
