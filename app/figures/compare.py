@@ -141,6 +141,7 @@ def _run_traces(
             },
             text=[f"{row['mean']:{value_form}}"],
             textposition="top center",
+            cliponaxis=False,  # a score at the end of the axis is read, too
             hovertemplate=f"<b>{name}</b><br>{_mean_in_words(row, value_form)}<extra></extra>",
         ),
     ]

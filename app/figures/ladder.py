@@ -57,7 +57,7 @@ def ladder_matrix(found: LadderResult) -> go.Figure:
     figure.update_yaxes(
         tickvals=ticks, ticktext=list(map(_row_name, arms)), autorange="reversed", showgrid=False
     )
-    # Two lines of what is new: so much room has a phone.
+    # Short words, one below the other: so much room has a phone.
     names = [f"{rung.letter}<br>{rung.short.replace(' ', '<br>')}" for rung in RUNGS]
     figure.update_xaxes(
         tickvals=list(range(len(RUNGS))), ticktext=names, side="top", showgrid=False, ticks=""

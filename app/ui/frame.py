@@ -59,7 +59,7 @@ STYLE = """<style>
         > [data-testid="stColumn"] { flex: 1 1 100%; min-width: 100%; }
 }
 @media (max-width: 640px) {
-    .stMainBlockContainer:has(.st-key-frame) { padding: 3.3rem 1rem 2rem; }
+    .stMainBlockContainer:has(.st-key-frame) { padding: 3.9rem 1rem 2rem; }
 }
 </style>"""
 SHARES = (2.35, 1)  # of the width: picture, column beside it

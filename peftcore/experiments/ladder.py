@@ -84,7 +84,7 @@ RUNGS = (
     ),
     Rung(
         "b",
-        "meanings",
+        "sense",
         "ladder_meanings",
         "Known words, other meanings",
         3,
@@ -96,7 +96,7 @@ RUNGS = (
     ),
     Rung(
         "c",
-        "spelling",
+        "spell",
         "miniworld_nli",
         "Words it cannot spell",
         3,
@@ -120,7 +120,7 @@ RUNGS = (
     ),
     Rung(
         "e",
-        "counting",
+        "count",
         "ladder_counting",
         "A new rule: counting",
         4,
