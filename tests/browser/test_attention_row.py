@@ -4,7 +4,7 @@ import base64
 
 import pytest
 
-from app.ui.attention_row import FRONTEND
+from app.ui.own_components import FRONTEND
 from peftcore.analysis import attention_row
 
 BEFORE = attention_row.normalise([0.43, 0.01, 0.07, 0.25, 0.24])
