@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: one drives the browser while the other goes through everything else.
 PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: app test check
+.PHONY: app test check gpu
 
 app: $(VENV)/runtime.stamp
 	$(BIN)/streamlit run app/server.py
@@ -33,3 +33,8 @@ $(VENV)/runtime.stamp: requirements.txt | $(BIN)/python
 $(VENV)/extra.stamp: requirements-extra.txt $(VENV)/runtime.stamp
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt -r requirements-extra.txt
 	touch $@
+
+# On a machine with a card and a torch that knows it; GPU_OUT gets gpu.json after each part.
+GPU_OUT ?= workspace/gpu
+gpu:
+	$(PYTHON) -m peftcore bench gpu --out $(GPU_OUT)

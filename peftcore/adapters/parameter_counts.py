@@ -66,6 +66,18 @@ MODEL_CONFIGS: Mapping[str, Mapping[str, Any]] = {
         "num_attention_heads": 32,
         "max_position_embeddings": 4096,
     },
+    "qwen2.5-7b": {
+        "model_type": "qwen2",
+        "vocab_size": 152064,
+        "hidden_size": 3584,
+        "intermediate_size": 18944,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 28,
+        "num_key_value_heads": 4,
+        "max_position_embeddings": 32768,
+        "rope_parameters": {"rope_type": "default", "rope_theta": 1000000.0},
+        "tie_word_embeddings": False,
+    },
 }
 UNTIED_HEADS = frozenset({"flan-t5-large"})  # published with a head of its own
 NOTES = {
@@ -172,20 +184,31 @@ def stand_in(name: str) -> str:
     ]
 
 
-def random_base(name: str) -> BaseModel:
+def random_base(name: str, device: str = "cpu", dtype: str = "float32") -> BaseModel:
     """Build a base of this shape with random weights and the tokenizer of `tiny-t5`.
 
-    It has learned nothing, so it serves for timing only.
+    It has learned nothing, so it serves for timing only. The weights are made where and as they
+    stay, so that the shape of a large model needs no memory beside its own.
+
+    device: cpu or cuda.  dtype: of the weights, a name of torch.
     """
     import torch
 
     from peftcore.models.base_model import freeze, load
 
     torch.manual_seed(0)
-    model, tokenizer = _untrained_model(name), load("tiny-t5").tokenizer
+    usual = torch.get_default_dtype()
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with torch.device(device):
+            model = _untrained_model(name)
+    finally:
+        torch.set_default_dtype(usual)
+    tokenizer = load("tiny-t5").tokenizer
     if model.config.is_encoder_decoder:
         model.config.decoder_start_token_id = tokenizer.pad_token_id
-    return freeze(name, model, tokenizer)
+    # Random weights have no copy elsewhere that a hash could tell them from.
+    return freeze(name, model, tokenizer, known_fingerprint=f"random-{name}")
 
 
 def _untrained_model(name: str) -> Any:

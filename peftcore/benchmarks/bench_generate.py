@@ -12,6 +12,7 @@ import typer
 from peftcore import tasks
 from peftcore.benchmarks.bench_training import bench_spec, load_bench_base
 from peftcore.benchmarks.common import Subjects, bench, interleaved, with_machine_info
+from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
@@ -35,7 +36,7 @@ def generate(
     if quick:
         bases, methods, counts, rounds = bases[:1], methods[:1], [4], 2
     rows = [
-        _row(name, each, number, texts, rounds)
+        time_answers(name, each, number, texts, rounds)
         for name in bases
         for each in methods
         for number in counts
@@ -52,10 +53,12 @@ def generate(
     printing.print_result(with_machine_info(whole | {"rows": rows}), as_json, lines)
 
 
-def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[str, Any]:
-    """Time one base, method and number of adapters."""
+def time_answers(
+    name: str, method: str, count: int, texts: int, rounds: int, device: str = "cpu"
+) -> dict[str, Any]:
+    """Time one base, method and number of adapters: processor seconds, and the ratio in wall."""
     answers_by_way: dict[str, list[list[str]]] = {}
-    ways = _ways(name, method, count, texts, answers_by_way)
+    ways = _ways(load_bench_base(name, device), method, count, texts, answers_by_way)
     seconds_by_way = interleaved(ways, rounds)
     together, alone = (
         seconds_by_way["together"]["processor"],
@@ -74,14 +77,20 @@ def _row(name: str, method: str, count: int, texts: int, rounds: int) -> dict[st
         "one_by_one": alone,
         "times_faster": alone / together,
         "equal_answers": statistics.fmean(pairs),
+        "wall_times_faster": seconds_by_way["one by one"]["wall"]
+        / seconds_by_way["together"]["wall"],
     }
 
 
 def _ways(
-    name: str, method: str, count: int, texts: int, answers_by_way: dict[str, list[list[str]]]
+    base: BaseModel,
+    method: str,
+    count: int,
+    texts: int,
+    answers_by_way: dict[str, list[list[str]]],
 ) -> dict[str, Callable[[], None]]:
     """Both ways for adapters as they are before training, moved a little so that they differ."""
-    base, spec = load_bench_base(name), bench_spec(name, method, count, 1, "fp32")
+    spec = bench_spec(base.name, method, count, 1, "fp32")
     whole, task = planning.build_adapted(base, spec), tasks.find_task(spec.task)
     generator = torch.Generator().manual_seed(0)
     for tensor in whole.tensors.values():
@@ -89,7 +98,7 @@ def _ways(
         tensor.data.add_(0.1 * noise.to(tensor.device))
     singles = []
     for seed in range(count):
-        single = planning.build_adapted(base, bench_spec(name, method, 1, 1, "fp32", seed))
+        single = planning.build_adapted(base, bench_spec(base.name, method, 1, 1, "fp32", seed))
         for each, tensor in single.tensors.items():
             tensor.data.copy_(whole.tensors[each].data[seed : seed + 1])
         singles.append(single)

@@ -193,6 +193,17 @@ SECTIONS = (
         },
     ),
     Section(
+        "gpu",
+        "On a card",
+        "The parts of `make gpu`, in the order in which they were measured.",
+        {
+            "part": text_column("part"),
+            "what": text_column("what"),
+            "value": lambda row: f"{row['value']:.3g} {row['unit']}",
+            "goal": lambda row: "" if row["goal"] is None else f"{row['goal']:g} {row['met']}",
+        },
+    ),
+    Section(
         "app",
         "The app in a browser",
         "Chromium without a graphics card: milliseconds until nothing on the page changes any "
@@ -261,9 +272,11 @@ def benchmarks_markdown(folder: Path) -> str:
         "# Benchmarks\n\nMade by `python -m peftcore bench report --out BENCHMARKS.md` from the "
         "files of [assets/benchmarks](assets/benchmarks), each of which is what the command above "
         "its table printed. Ratios are of pairs measured side by side in one run; absolute times "
-        "are those of a small shared machine. No GPU was at hand: those figures are open.\n"
+        "are those of a small shared machine."
     )
-    return intro + "\n" + "\n".join(parts)
+    if not _read(folder, "gpu"):
+        intro += " No GPU was at hand: what `make gpu` measures is open."
+    return intro + "\n\n" + "\n".join(parts)
 
 
 def _names() -> str:

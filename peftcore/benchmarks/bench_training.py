@@ -34,9 +34,9 @@ from peftcore.training import batch_budget, planning
 from peftcore.training.trainer import Trainer
 
 if TYPE_CHECKING:
+    from peftcore.models.architectures import ModelKind
     from peftcore.models.base_model import BaseModel
     from peftcore.runs.spec import RunSpec
-    from peftcore.training.trainer import Trainer
 
 TASK = "miniworld_nli"  # every kind of base can do it
 STEP_METHODS = ("prompt_tuning", "spt", "prefix_tuning", "lora", "atoms", "sparsefit")
@@ -52,6 +52,7 @@ class TrainingLoad:
         int, typer.Option(min=1, help="Rounds in which processes run, whose start takes long.")
     ] = 1
     precision: Annotated[str, typer.Option(help="auto, fp32 or bf16, the same for all.")] = "auto"
+    device: Annotated[str, typer.Option(help="cpu or cuda, the same for all.")] = "cpu"
 
 
 @bench.command()
@@ -71,7 +72,7 @@ def seeds(
         bases, methods, counts = bases[:1], methods[:1], [4]
         load = replace(load, steps=5, rounds=1)
     rows = [
-        _time_ways(name, each, number, load)
+        time_ways(name, each, number, load)
         for name in bases
         for each in methods
         for number in counts
@@ -109,20 +110,27 @@ RATIOS = ("ratio_vs_own_loop", "ratio_vs_peft", "ratio_vs_processes")
 
 
 @lru_cache(maxsize=1)
-def load_bench_base(name: str) -> BaseModel:
+def load_bench_base(name: str, device: str = "cpu") -> BaseModel:
     """A base by name, or one of a published shape with random weights and our own tokens."""
     return (
-        parameter_counts.random_base(name)
+        parameter_counts.random_base(name, device)
         if name in parameter_counts.published_bases()
-        else load(name)
+        else load(name, device)
     )
+
+
+def _kind(name: str) -> ModelKind:
+    """Return the kind of a base, which is not loaded for it."""
+    published = name in parameter_counts.published_bases()
+    find = parameter_counts.meta_base if published else parameter_counts.local_meta_base
+    return find(name).kind
 
 
 def bench_spec(
     name: str, method: str, count: int, steps: int, precision: str, first: int = 0
 ) -> RunSpec:
     """Build the spec to time; published shapes get the rates of an embedded base of their kind."""
-    kind = load_bench_base(name).kind
+    kind = _kind(name)
     settings: dict[str, Any] | None = None
     if method == "prefix_tuning" and kind == "encoder-decoder":
         settings = {"places": ["decoder"]}  # the only one the package has
@@ -137,37 +145,54 @@ def bench_spec(
     return planned.model_copy(update={"base": name})
 
 
-def build_trainer(spec: RunSpec, together: int | None = None, alone: bool = False) -> Trainer:
+def build_trainer(
+    spec: RunSpec, together: int | None = None, alone: bool = False, device: str = "cpu"
+) -> Trainer:
     """Build the trainer of a spec, with its examples tokenised.
 
     together: seeds in one pass, as many as in a run unless given. alone: one pass after another,
     where a run has several side by side.
     """
-    loaded = load_bench_base(spec.base)
+    return trainer_of(load_bench_base(spec.base, device), spec, together, alone)
+
+
+def trainer_of(
+    loaded: BaseModel, spec: RunSpec, together: int | None = None, alone: bool = False
+) -> Trainer:
+    """Build the trainer of a spec on a base that is loaded; see `build_trainer`."""
     episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
     together = together or batch_budget.seeds_per_pass(spec, loaded, encoder, episodes)
     at_once = 1 if alone else thread_pool.thread_count(loaded.device)
     return Trainer(planning.build_adapted(loaded, spec), episodes, encoder, spec, together, at_once)
 
 
-def _time_ways(name: str, method: str, count: int, load: TrainingLoad) -> dict[str, Any]:
-    """Time all ways in rounds, processes in fewer of them; returns one row."""
+WAYS = ("one pass", "own loop", "peft", "processes")
+
+
+def time_ways(
+    name: str, method: str, count: int, load: TrainingLoad, ways: Sequence[str] = WAYS
+) -> dict[str, Any]:
+    """Time these ways in rounds, processes in fewer of them; returns one row.
+
+    ways: out of WAYS, one pass first, which the others are compared with.
+    """
     steps, precision = load.steps, load.precision
-    loaded = load_bench_base(name)
-    ways: dict[str, Callable[[], dict[str, Any]]] = {
+    loaded = load_bench_base(name, load.device)
+    all_ways: dict[str, Callable[[], dict[str, Any]]] = {
         "one pass": lambda: _one_pass(loaded, method, count, steps, precision),
         "own loop": lambda: _own_loop(loaded, method, count, steps, precision),
         "peft": lambda: _peft(loaded, method, count, steps, precision),
-        "processes": lambda: _processes(name, method, count, steps, precision),
+        "processes": lambda: _processes(name, method, count, load),
     }
     measured: dict[str, list[dict[str, Any]]] = {way: [] for way in ways}
-    ways["one pass"](), ways["peft"]()  # the first of each pays for warming up
+    for way in {"one pass", "peft"} & set(ways):  # the first of each pays for warming up
+        all_ways[way]()
     shuffled = random.Random(0)
     for nth in range(load.rounds):
         for way in shuffled.sample(list(ways), len(ways)):
             if way == "processes" and nth >= load.process_rounds:
                 continue
-            measured[way].append(ways[way]())
+            measured[way].append(all_ways[way]())
             typer.echo(
                 f"{name} {method} {count}: {way} {measured[way][-1]['wall']:.1f} s", err=True
             )
@@ -176,10 +201,9 @@ def _time_ways(name: str, method: str, count: int, load: TrainingLoad) -> dict[s
             measured[way], measured["one pass"], clock
         )
         for prefix, clock in (("", "wall"), ("processor_", "processor"))
-        for way in ("own loop", "peft", "processes")
+        for way in ways[1:]
     }
-    first, own = measured["one pass"][0]["losses"], measured["own loop"][0]["losses"]
-    return {
+    row = {
         "base": name,
         "method": method,
         "seeds": count,
@@ -188,11 +212,15 @@ def _time_ways(name: str, method: str, count: int, load: TrainingLoad) -> dict[s
             way: {key: statistics.median(each[key] for each in took) for key in CLOCKS}
             for way, took in measured.items()
         },
-        "own_loop_off_by": max(abs(a - b) for a, b in zip(first, own, strict=True)),
         "mean_loss": {way: statistics.fmean(took[0]["losses"]) for way, took in measured.items()},
-        "start_up_seconds_of_a_process": measured["processes"][0]["start_up"],
         "peak_memory_mib": peak_memory_mib(),
     }
+    if "own loop" in ways:
+        first, own = measured["one pass"][0]["losses"], measured["own loop"][0]["losses"]
+        row["own_loop_off_by"] = max(abs(a - b) for a, b in zip(first, own, strict=True))
+    if "processes" in ways:
+        row["start_up_seconds_of_a_process"] = measured["processes"][0]["start_up"]
+    return row
 
 
 CLOCKS = ("wall", "processor")
@@ -208,13 +236,13 @@ def _ratio(
 
 def _one_pass(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
     """Time our trainer on all seeds at once."""
-    return _time_own_trainer(bench_spec(base.name, method, count, steps, precision))
+    return _time_own_trainer(base, bench_spec(base.name, method, count, steps, precision))
 
 
 def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
     """Time our trainer on one seed after another."""
     took = [
-        _time_own_trainer(bench_spec(base.name, method, 1, steps, precision, seed))
+        _time_own_trainer(base, bench_spec(base.name, method, 1, steps, precision, seed))
         for seed in range(count)
     ]
     return {
@@ -224,9 +252,9 @@ def _own_loop(base: Any, method: str, count: int, steps: int, precision: str) ->
     }
 
 
-def _time_own_trainer(spec: RunSpec) -> dict[str, Any]:
+def _time_own_trainer(base: BaseModel, spec: RunSpec) -> dict[str, Any]:
     """Time the training steps of our own loop, and nothing else."""
-    trainer = build_trainer(spec)
+    trainer = build_trainer(spec, device=base.device.type)
     wall, processor = time.perf_counter(), time.process_time()
     for _ in range(spec.training.steps):
         losses = trainer.train_step()
@@ -247,10 +275,11 @@ def _peft(
     )
 
 
-def _processes(name: str, method: str, count: int, steps: int, precision: str) -> dict[str, Any]:
+def _processes(name: str, method: str, count: int, load: TrainingLoad) -> dict[str, Any]:
     """Time all seeds at once, a process each; start-up is measured apart and not counted."""
     words = [sys.executable, "-m", "peftcore", "bench", "peft-process"]
-    words += ["--base", name, "--method", method, "--steps", str(steps), "--precision", precision]
+    words += ["--base", name, "--method", method, "--steps", str(load.steps)]
+    words += ["--precision", load.precision, "--device", load.device]
     began = time.perf_counter()
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     running = [
@@ -289,9 +318,11 @@ def peft_process(
     steps: Annotated[int, typer.Option()],
     precision: Annotated[str, typer.Option()],
     seed: Annotated[int, typer.Option()],
+    device: Annotated[str, typer.Option()] = "cpu",
 ) -> None:
     """One of the processes of `bench seeds`: says it is ready, waits for a line, trains."""
-    loaded, spec = load_bench_base(base), bench_spec(base, method, 1, steps, precision, seed)
+    loaded = load_bench_base(base, device)
+    spec = bench_spec(base, method, 1, steps, precision, seed)
     episodes, encoder = peft_baseline.prepare_examples(loaded, spec)
     each = peft_baseline.peft_loops(loaded, spec)
     typer.echo("ready")

@@ -93,7 +93,7 @@ def landscape(
         points, examples, rounds = 12, 6, 2
     rows = []
     for name in base or ["tiny-t5", "tiny-gpt", "tiny-bert"]:
-        rows += _time_landscape(name, points, examples, rounds)
+        rows += time_landscape(name, points, examples, rounds)
 
     def lines() -> Iterator[str]:
         """Yield the lines of the table."""
@@ -109,8 +109,11 @@ def landscape(
     )
 
 
-def _time_landscape(name: str, points: int, examples: int, rounds: int) -> list[dict[str, Any]]:
-    base = load(name)
+def time_landscape(
+    name: str, points: int, examples: int, rounds: int, device: str = "cpu"
+) -> list[dict[str, Any]]:
+    """Time the points of a base's simplex in every way; returns a row a way and place."""
+    base = load(name, device)
     weights = random_points([0], points, 3, 1)[0]
     half = autocast_dtype("auto", base.device)
     places = {"all": ["encoder", "decoder", "cross"]}
