@@ -25,7 +25,7 @@ sys.path[:0] = [".", "tests"]
 from support.pages import open_page, sound, words
 from support.commands import printed
 from support.runs import make_run
-from app import theme
+from app.figures import theme
 from peftcore.adapters.base import METHODS
 
 train = open_page("train", **{"train.task": "parity", "train.methods": "gain,lora"})

@@ -59,7 +59,6 @@ ORDER = """
     peftcore/api
     peftcore/cli
     peftcore/__main__
-    app/theme
     app/nav
     app/figures
     app/state

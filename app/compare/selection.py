@@ -15,10 +15,10 @@ import streamlit as st
 
 from app.compare import tables
 from app.figures.compare import find_measure
+from app.figures.theme import RunStyle
 from app.state import cache
 from app.state.rating_store import current_experimenter, rating_store
 from app.state.run_catalog import find_task, finished_runs, suggest_runs, task_title
-from app.theme import RunStyle
 from app.ui import pickers, url_state, widgets
 from app.ui.pickers import requested_run_ids
 from app.ui.run_styles import setting_name, styles_by_run

@@ -9,7 +9,7 @@ import streamlit as st
 
 from app.compare.selection import Comparison
 from app.figures import compare, verdicts
-from app.theme import NEUTRAL, SYMBOLS, RunStyle
+from app.figures.theme import NEUTRAL, SYMBOLS, RunStyle
 from app.ui import pickers
 from app.ui.charts import chart
 from app.ui.run_styles import setting_name, setting_value

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike
 from app.figures.atoms_tables import add_line_with_band, coefficient_facts, titled_chart
 from app.figures.layout import MAX_NUMBERS
 from app.figures.scales import colour_limit
-from app.theme import EXTRA_COLOURS, NEUTRAL, plotly_text, style_of_method, with_opacity
+from app.figures.theme import EXTRA_COLOURS, NEUTRAL, plotly_text, style_of_method, with_opacity
 from peftcore.analysis import sparsity
 from peftcore.analysis.comparison import interval_by_step
 from peftcore.labs.atoms.request import AtomSite

@@ -13,7 +13,14 @@ import plotly.graph_objects as go
 
 from app.figures.atoms_tables import add_line_with_band, score_facts, titled_chart
 from app.figures.compare import find_measure, metric_axis_title, value_format
-from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, RunStyle, style_of_method, with_opacity
+from app.figures.theme import (
+    EXTRA_COLOURS,
+    NEUTRAL,
+    SYMBOLS,
+    RunStyle,
+    style_of_method,
+    with_opacity,
+)
 from peftcore.analysis.comparison import interval
 from peftcore.labs.atoms.request import ORDERS
 from peftcore.metrics.scores import metric_range

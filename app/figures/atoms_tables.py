@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
+from app.figures.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
 
 ARITHMETIC_TITLES = {"fp32": "single precision", "bf16": "bfloat16"}
 TITLE_WIDTH, SUBTITLE_WIDTH = 36, 58  # characters of a line that fits a phone

@@ -16,7 +16,7 @@ from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
 from app.figures.scales import ColourLimit, cell_format, colour_limit
-from app.theme import LESS_COLOUR, MORE_COLOUR, NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import LESS_COLOUR, MORE_COLOUR, NEUTRAL, TEMPLATE, plotly_text, with_opacity
 from peftcore.analysis.attention import (
     LEARNED_KINDS,
     MEASURES,

@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from app.figures import layout as panel_layout
 from app.figures.attention import INVISIBLE_MARKS, Side, colour_axis, interval_text
 from app.figures.scales import cell_format, colour_limit
-from app.theme import LESS_COLOUR, TEMPLATE, plotly_text
+from app.figures.theme import LESS_COLOUR, TEMPLATE, plotly_text
 from peftcore.analysis.attention import MEASURES, HeadRow
 
 MAX_LAYERS, MAX_TILES = 6, 96  # up to which every head is a small picture at once

@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.rows import empty_chart, label_rows, wrap_title
-from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import pareto
 from peftcore.analysis.judgement import value_format as value_format
 from peftcore.metrics.scores import find_measure as find_measure

@@ -16,7 +16,7 @@ from app.figures.compare import find_measure, value_format
 from app.figures.error_bars import interval_bars
 from app.figures.layout import layer_ticks
 from app.figures.rows import wrap_title
-from app.theme import (
+from app.figures.theme import (
     NEUTRAL,
     SYMBOLS,
     TEMPLATE,

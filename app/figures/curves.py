@@ -8,7 +8,7 @@ from typing import Any, Literal
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
+from app.figures.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import interval_by_step
 
 LossColumn = Literal["train_loss", "dev_loss"]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from app.theme import with_opacity
+from app.figures.theme import with_opacity
 
 
 def interval_bars(rows: pd.DataFrame, colour: str, mean: str = "mean") -> dict[str, Any]:

@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
-from app.theme import NEUTRAL, TEMPLATE, method_colour, with_opacity
+from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, with_opacity
 from peftcore.tasks.images import canvas
 from peftcore.tasks.images.canvas import Picture
 from peftcore.tasks.images.recognise import LEVEL_NAMES

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import TEMPLATE, plotly_text, with_opacity
 
 UNREADABLE = "not readable"
 

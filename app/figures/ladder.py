@@ -7,8 +7,8 @@ from collections.abc import Mapping
 import plotly.graph_objects as go
 
 from app.figures.rows import empty_chart
+from app.figures.theme import NEUTRAL, plotly_text, with_opacity
 from app.figures.verdicts import SIGNS
-from app.theme import NEUTRAL, plotly_text, with_opacity
 from peftcore.analysis import judgement
 from peftcore.experiments.ladder import RUNGS
 from peftcore.experiments.ladder_results import METRIC, LadderResult, LadderScore

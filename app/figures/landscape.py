@@ -15,7 +15,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.compare import find_measure
-from app.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, TEMPLATE, plotly_text
+from app.figures.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, TEMPLATE, plotly_text
 from peftcore.analysis import simplex
 
 COLOUR_SCALE = "Cividis"

@@ -15,7 +15,15 @@ import plotly.graph_objects as go
 from app.figures.compare import find_measure
 from app.figures.error_bars import interval_bars
 from app.figures.landscape import BEST_COLOUR, LINE_COLOURS, title_with_facts
-from app.theme import LOG_AXIS, NEUTRAL, SYMBOLS, TEMPLATE, RunStyle, plotly_text, with_opacity
+from app.figures.theme import (
+    LOG_AXIS,
+    NEUTRAL,
+    SYMBOLS,
+    TEMPLATE,
+    RunStyle,
+    plotly_text,
+    with_opacity,
+)
 from peftcore.analysis.comparison import interval
 from peftcore.analysis.flatness import RankCorrelation
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from app.figures.scales import colour_limit
-from app.theme import AXIS, TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import AXIS, TEMPLATE, plotly_text, with_opacity
 
 NARROW_LETTERS, BROAD_LETTERS = frozenset("iljftrI.,:;'|!()[] "), frozenset("mwMW@%—…")
 COLOUR_BAR_WIDTH = 92  # pixels for a colour bar with its title, right of the pictures

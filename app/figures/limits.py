@@ -15,7 +15,7 @@ import plotly.graph_objects as go
 from app.figures import layout as panel_layout
 from app.figures.rows import wrap_title
 from app.figures.scales import colour_limit
-from app.theme import NEUTRAL, TEMPLATE, RunStyle, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.limits import ROUNDING_TOLERANCE, USED_SHARE, LayerComparison
 
 PREFIX_COLOUR, CONTENT_COLOUR, OLD_COLOUR = panel_layout.PREFIX_COLOUR, "#0072B2", "#D55E00"

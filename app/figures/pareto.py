@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from app.figures.compare import log_ticks
 from app.figures.rows import empty_chart
-from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 
 TEXT_PLACES = ("top right", "bottom right", "top left", "bottom left")  # of neighbours' labels
 LOG_RATIO = 5.0  # from this ratio of the largest to the smallest on, an axis is logarithmic

@@ -14,7 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.rows import empty_chart, label_rows, two_line_name, wrap_title
-from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 
 ROW_HEIGHT = 52  # pixels
 # From yes to no; dark enough on white, light enough on black; position and words tell them, too.

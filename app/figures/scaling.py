@@ -16,7 +16,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures.scales import colour_limit
-from app.theme import (
+from app.figures.theme import (
     LOG_AXIS,
     NEUTRAL,
     TEMPLATE,

@@ -10,7 +10,7 @@ import plotly.graph_objects as go
 
 from app.figures.compare import find_measure, metric_axis_title, value_format
 from app.figures.error_bars import interval_bars
-from app.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
+from app.figures.theme import TEMPLATE, RunStyle, plotly_text, with_opacity
 from peftcore.analysis.comparison import PairedDifference, interval
 from peftcore.analysis.scaling import seed_spread
 

@@ -22,7 +22,7 @@ from app.figures.scaling import (
     seeds_in_words,
     with_title,
 )
-from app.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.analysis import scaling
 
 PLANE_MARGIN = 0.15  # around the words, as a share of their extent

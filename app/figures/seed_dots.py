@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import plotly.graph_objects as go
 
 from app.figures.rows import empty_chart, label_rows
-from app.theme import RunStyle, plotly_text, with_opacity
+from app.figures.theme import RunStyle, plotly_text, with_opacity
 from peftcore.metrics.scores import find_measure, metric_range
 
 ROW_HEIGHT = 46  # pixels of a run's row

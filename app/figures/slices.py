@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 
 from app.figures.compare import find_measure
 from app.figures.rows import empty_chart, label_rows
+from app.figures.theme import NEUTRAL, plotly_text, with_opacity
 from app.figures.verdicts import AHEAD_COLOUR, BEHIND_COLOUR, SIGNS
-from app.theme import NEUTRAL, plotly_text, with_opacity
 from peftcore.analysis import judgement
 
 ROW_HEIGHT = 44

@@ -11,7 +11,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures import layout as panel_layout
-from app.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.labs.toys.capacity import SYMBOLS, PositionTrace
 from peftcore.labs.toys.recipes import TASKS
 from peftcore.labs.toys.results import ResultRow

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, RunStyle, plotly_text
+from app.figures.theme import TEMPLATE, RunStyle, plotly_text
 
 
 def tuning_budget(curves: pd.DataFrame, styles: Mapping[str, RunStyle]) -> go.Figure:

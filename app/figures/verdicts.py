@@ -13,7 +13,7 @@ import plotly.graph_objects as go
 
 from app.figures.compare import find_measure
 from app.figures.rows import empty_chart, label_rows, two_line_name
-from app.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
 from peftcore.analysis import judgement
 from peftcore.analysis.judgement import JudgedRuns
 

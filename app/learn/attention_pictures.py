@@ -9,9 +9,9 @@ import streamlit as st
 
 from app.figures import limits as figures
 from app.figures import toys as toy_figures
+from app.figures.theme import RunStyle
 from app.learn.picture import Knob, Options, Picture, Shown, fit, fitted
 from app.learn.recorded_head import head_basis, recorded_head
-from app.theme import RunStyle
 from app.ui.attention_row import ALL_MODES, show_attention_row
 from app.ui.charts import chart
 from peftcore.analysis.limits import ROUNDING_TOLERANCE

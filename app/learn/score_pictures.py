@@ -15,8 +15,8 @@ from app.figures import compare as figures
 from app.figures import verdicts as verdict_figures
 from app.figures.rows import empty_chart
 from app.figures.scaling_ablations import scores_by_value_alt, scores_by_value_chart
+from app.figures.theme import NEUTRAL, RunStyle, plotly_text, style_of_method
 from app.learn.picture import Knob, Options, Picture, Shown, fit
-from app.theme import NEUTRAL, RunStyle, plotly_text, style_of_method
 from app.ui.charts import chart
 from app.ui.run_styles import styles_by_run
 from peftcore import paths

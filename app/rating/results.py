@@ -14,10 +14,10 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.figures.theme import NEUTRAL, RunStyle, style_of_method
 from app.state import cache, heavy_imports, run_catalog
 from app.state.rating_store import current_experimenter, rating_store
 from app.state.run_catalog import method_title
-from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui.run_styles import styles_by_run
 from peftcore import rating
 from peftcore.analysis import agreement, preference, score_sentences

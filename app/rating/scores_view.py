@@ -7,9 +7,9 @@ import streamlit as st
 
 from app.figures import ratings
 from app.figures.ratings import IntervalRow
+from app.figures.theme import plotly_text
 from app.rating import results
 from app.rating.results import ProjectResults
-from app.theme import plotly_text
 from app.ui.charts import chart
 from app.ui.widgets import escape_markdown
 from peftcore import rating

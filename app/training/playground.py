@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 import streamlit as st
 from streamlit.delta_generator import DeltaGenerator
 
+from app.figures.theme import NEUTRAL, RunStyle
 from app.state import cache, heavy_imports, run_catalog
 from app.state.run_catalog import suggest_runs, task_title
-from app.theme import NEUTRAL, RunStyle
 from app.ui import answer_html, widgets
 from app.ui.run_styles import styles_by_run
 from peftcore.data.fill_template import find_template

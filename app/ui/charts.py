@@ -12,7 +12,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from app import theme
+from app.figures import theme
 from app.ui import errors, page_actions
 from app.ui.widgets import csv_bytes, download
 

@@ -65,7 +65,7 @@ REGISTER = (
         "Tokens and labels as markup",
         "escaped at every border; no unsafe markup with data; scripts get escaped JSON",
         (
-            "tests/app/test_theme.py::test_data_never_become_markup",
+            "tests/app/figures/test_theme.py::test_data_never_become_markup",
             "tests/app/figures/test_attention.py"
             "::test_repeated_and_hostile_words_keep_their_own_columns_and_stay_text",
             "tests/browser/test_attention_page.py::test_hostile_words_are_shown_as_typed_and_run_nowhere",

@@ -5,7 +5,7 @@ import statistics
 import pytest
 
 from app.figures import tuning
-from app.theme import RunStyle
+from app.figures.theme import RunStyle
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import learning_rate, tuning_budget

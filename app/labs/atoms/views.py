@@ -11,9 +11,9 @@ import streamlit as st
 from app.figures import atoms as figures
 from app.figures import atoms_scores as score_figures
 from app.figures.compare import find_measure, value_format
+from app.figures.theme import NEUTRAL, RunStyle, style_of_method
 from app.labs.atoms import findings, selection
 from app.labs.atoms.selection import LAB, AtomsSubject
-from app.theme import NEUTRAL, RunStyle, style_of_method
 from app.ui import answer_html, job_panel, widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame

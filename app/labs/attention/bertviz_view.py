@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from app.theme import BACKGROUNDS, TEXT_COLOURS
+from app.figures.theme import BACKGROUNDS, TEXT_COLOURS
 from peftcore.analysis.attention import AttentionPattern, AttentionToken
 from peftcore.errors import BadInput
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
+from app.figures.theme import NEUTRAL
 from app.state import cache, run_catalog
-from app.theme import NEUTRAL
 from app.ui import frame, pickers, run_styles, text_choice, widgets
 from app.ui.subject import Choice, typed
 from peftcore.adapters.base import METHODS

@@ -11,11 +11,11 @@ import streamlit as st
 
 from app.figures import components as figures
 from app.figures.compare import find_measure
+from app.figures.theme import RunStyle
 from app.labs.components import selection as components_selection
 from app.labs.components.selection import LAB
 from app.state import cache, run_catalog
 from app.state.run_catalog import method_title, task_title
-from app.theme import RunStyle
 from app.ui import widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame

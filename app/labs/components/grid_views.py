@@ -10,12 +10,12 @@ import streamlit as st
 
 from app.figures import compare, verdicts
 from app.figures import components as figures
+from app.figures.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.labs.components import picker_component, selection
 from app.labs.components.selection import LAB
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.state.score_estimates import judged_runs, score_estimates
-from app.theme import EXTRA_COLOURS, SYMBOLS, RunStyle
 from app.ui import errors, forms, job_panel, widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame

@@ -9,12 +9,12 @@ import streamlit as st
 
 from app.figures import compare, verdicts
 from app.figures import scaling_ablations as figures
+from app.figures.theme import RunStyle, style_of_method
 from app.labs.scaling import findings
 from app.labs.scaling.selection import LAB, ScalingSubject
 from app.state import cache
 from app.state.run_catalog import task_title
 from app.state.score_estimates import judged_runs
-from app.theme import RunStyle, style_of_method
 from app.ui import errors, widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame

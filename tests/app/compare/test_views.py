@@ -6,7 +6,7 @@ import pytest
 from support.pages import charts, open_page, words
 from support.runs import make_run, make_runs
 
-from app import theme
+from app.figures import theme
 from peftcore import tasks
 from peftcore.runs import zero_shot
 from peftcore.runs.zero_shot import ZeroShot

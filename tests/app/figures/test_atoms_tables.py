@@ -6,7 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures import atoms_tables
-from app.theme import RunStyle
+from app.figures.theme import RunStyle
 
 FACTS = {"seeds": [0, 1], "read": 48, "n": 24, "split": "test", "data_hash": "00ff00ff11"}
 

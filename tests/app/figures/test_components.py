@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from app.figures import components as figures
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis import explanations, subsets
 from peftcore.analysis.explanations import FLAGS
 from peftcore.paths import ASSETS

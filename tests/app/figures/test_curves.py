@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from app.figures import curves
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis.few_seeds import widening
 
 LOOKS = {"a": style_of_method("lora", "LoRA"), "b": style_of_method("spt", "SPT")}

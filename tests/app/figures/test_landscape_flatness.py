@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from app.figures import landscape_flatness as figures
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis.few_seeds import widening
 from peftcore.analysis.flatness import RankCorrelation, error_by_copies
 

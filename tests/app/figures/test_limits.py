@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from app.figures import limits as figures
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis.limits import AttentionLayer, compare_layers
 
 QUERIES = ["the", "<s>", "the"]

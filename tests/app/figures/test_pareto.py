@@ -6,7 +6,7 @@ import pandas as pd
 
 from app.figures import pareto
 from app.figures.pareto import Axis
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 
 STYLES = {"a": style_of_method("lora", "LoRA"), "b": style_of_method("spt", "SPT")}
 SIZE, SCORE = Axis("Parameters", True, ",.0f", True), Axis("Accuracy", False, ".3f")

@@ -7,7 +7,7 @@ import pytest
 
 from app.figures import ratings
 from app.figures.ratings import IntervalRow
-from app.theme import RunStyle
+from app.figures.theme import RunStyle
 
 BLUE = RunStyle("LoRA", "#7B3FE4")
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from app.figures import scaling_ablations as figures
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis.comparison import PairedDifference
 from peftcore.analysis.few_seeds import widening
 

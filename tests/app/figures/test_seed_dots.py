@@ -1,7 +1,7 @@
 """Dots of seeds: best run on top, every seed drawn, no statistics loaded."""
 
 from app.figures.seed_dots import order_by_mean, seed_dots, seed_dots_alt
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 
 VALUES = {"a": [0.2, 0.4], "b": [0.5, 0.7, 0.6]}
 STYLES = {"a": style_of_method("lora", "LoRA"), "b": style_of_method("prefix_tuning", "Prefix")}

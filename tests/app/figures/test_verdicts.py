@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from app.figures import verdicts
-from app.theme import style_of_method
+from app.figures.theme import style_of_method
 from peftcore.analysis import judgement
 from peftcore.analysis.inference import SeedItemTable
 

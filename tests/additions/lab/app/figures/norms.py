@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import plotly.graph_objects as go
 
-from app.theme import TEMPLATE, plotly_text
+from app.figures.theme import TEMPLATE, plotly_text
 
 
 def norm_bars(norms: Mapping[str, Sequence[float]]) -> go.Figure:

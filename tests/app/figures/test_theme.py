@@ -2,7 +2,7 @@
 
 import pytest
 
-from app import theme
+from app.figures import theme
 
 
 @pytest.mark.parametrize(
@@ -19,11 +19,11 @@ def test_data_never_become_markup(typed, shown):
     assert theme.plotly_text(typed) == shown
 
 
-def test_grounds_are_those_of_the_page():
+def test_backgrounds_are_those_of_the_page():
     import tomllib
     from pathlib import Path
 
-    path = Path(__file__).parents[2] / "app" / ".streamlit" / "config.toml"
+    path = Path(__file__).parents[3] / "app" / ".streamlit" / "config.toml"
     page = tomllib.loads(path.read_text())["theme"]
     for mode in ("light", "dark"):
         assert page[mode]["backgroundColor"] == theme.BACKGROUNDS[mode]
