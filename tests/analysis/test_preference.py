@@ -7,9 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from peftcore.analysis import clustered, inference, preference
-from peftcore.analysis.clustered import Clusters
-from peftcore.analysis.inference import SeedItemTable
+from peftcore.analysis import preference
 from peftcore.errors import BadInput
 
 
@@ -89,20 +87,6 @@ def test_a_difference_is_that_of_the_means_and_what_both_share_drops_out():
     assert row["verdict"] == "behind"
     made = preference.score_methods(verdicts(rows))
     assert (made["high"] - made["low"]).min() > 0.2  # though each for itself is far from sure
-
-
-def test_ten_raters_count_as_seeds_do_in_a_table_of_runs():
-    """Over a full table of examples and raters an error is the two-way one of `inference`."""
-    rng = np.random.default_rng(0)
-    values = rng.normal(size=(12, 1)) / 3 + rng.normal(size=30) / 3 + rng.normal(size=(12, 30)) / 9
-    clusters = Clusters(*(index.ravel() for index in np.indices((30, 12))))
-    found = clustered.clustered_error(((values.T - values.mean()) / values.size).ravel(), clusters)
-    table = SeedItemTable(tuple(range(12)), tuple(map(str, range(30))), values[..., None])
-    squares, freedoms = inference._mean_squares(values, None)
-    plain = (squares[0] + squares[1] - squares[2]) / values.size
-    assert found.error**2 == pytest.approx(plain)
-    assert found.freedom < sum(freedoms)
-    assert inference.estimate(table).mean == pytest.approx(values.mean())
 
 
 def test_examples_that_agree_to_the_last_verdict_have_no_interval_of_a_difference():

@@ -4,8 +4,6 @@ import statistics
 
 import pytest
 
-from app.figures import tuning
-from app.figures.theme import RunStyle
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import learning_rate, tuning_budget
@@ -64,28 +62,6 @@ def test_how_often_each_was_tried_is_said():
     uneven = [tuning_budget.TuningBudget("a", (trial,), 1, 1), budgets[1]]
     words = tuning_budget.describe_tries(uneven, {"a": "LoRA", "b": "SPT"})
     assert words == "Learning rates tried differ: 0 for SPT, 1 for LoRA."
-
-
-def test_the_figure_reads_methods_off_at_equally_many_tries(tmp_path):
-    store = RunStore(tmp_path)
-    budgets = []
-    for rank, count in ((2, 3), (4, 2)):
-        spec = vary(SPEC, {"settings.rank": rank})
-        rates = [0.001 * (n + 1) for n in range(count)]
-        runs = [
-            finished(store, each, 1.0 + rank)
-            for each in learning_rate.search_specs(spec, rates, steps=20)
-        ]
-        budgets.append(tuning_budget.find_budget(runs[0], runs))
-    curves = tuning_budget.budget_curves(budgets)
-    styles = {
-        budget.run: RunStyle(f"method {n}", "#123456", "circle", "solid")
-        for n, budget in enumerate(budgets)
-    }
-    figure = tuning.tuning_budget(curves, styles)
-    assert [len(trace.x) for trace in figure.data] == [3, 2]
-    assert tuning.fewest_tries(curves) == 2
-    assert "of 2 tries: method 0 3.000, method 1 5.000" in tuning.tuning_budget_alt(curves, styles)
 
 
 def test_the_command_tells_tries_and_what_they_bring():
