@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 from support.commands import train
+from support.ladder import nothing_shipped, trained_ladder  # noqa: F401
 from support.rating_commands import run_rating
 from support.runs import make_runs
 from support.sweeps import mine  # noqa: F401

@@ -73,11 +73,19 @@ def files(tmp_path_factory):
     return [str(folder / name) for name in FILES]
 
 
+@functools.cache
+def built_commands():
+    """The whole command line, and each of its commands by name."""
+    whole = typer.main.get_command(app)
+    return whole, {
+        name: whole.get_command(typer.Context(whole), name) for name in groups.find_commands()
+    }
+
+
 @pytest.fixture
 def away(home, monkeypatch):
-    """A workspace of its own, and commands that are built once instead of for every call."""
-    whole = typer.main.get_command(app)
-    built = {name: whole.get_command(typer.Context(whole), name) for name in groups.find_commands()}
+    """A workspace of its own, and commands that are built once for all tests."""
+    whole, built = built_commands()
     monkeypatch.setattr(groups.LazyGroup, "get_command", lambda self, ctx, name: built[name])
     monkeypatch.setattr("typer.testing._get_command", lambda _: whole)
     return home

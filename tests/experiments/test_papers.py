@@ -1,11 +1,7 @@
 """The table of the five papers: as it ships it is what the runs say, and it claims no more."""
 
-import subprocess
-import sys
-
 import pytest
 
-from peftcore import paths
 from peftcore.analysis.run_tables import table_of_seeds
 from peftcore.experiments import papers, published
 from peftcore.experiments.paper_table import NOT_ASKED, read_papers
@@ -49,13 +45,3 @@ def test_a_study_without_one_verdict_in_all_cells_cannot_tell(monkeypatch):
     )
     assert verdict == "cannot tell"
     assert "of 15 cells" in words
-
-
-def test_reading_it_needs_no_statistics():
-    code = (
-        f"import sys; sys.path.insert(0, {str(paths.ROOT)!r})\n"
-        "from peftcore.experiments.paper_table import read_papers; read_papers()\n"
-        "print(sorted({'scipy', 'torch', 'pandas'} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"

@@ -9,16 +9,14 @@ from support.runs import make_run
 
 from peftcore import paths
 from peftcore.adapters import measured_rates
-from peftcore.experiments import real_report, real_runs
-from peftcore.experiments.real_runs import MEASURES_FILE, REAL_RUNS, real_specs
+from peftcore.experiments import real_runs
+from peftcore.experiments.real_runs import REAL_RUNS, real_specs
 from peftcore.models import catalog
 from peftcore.runs.ship import ADAPTER_FILE, SHIPPED_FILES
 from peftcore.runs.store import EXAMPLE_TEXTS, RunStore
-from peftcore.system import atomic_files
 
 FOLDER = paths.ASSETS / "real_runs"
 SHIPPED = [RunStore().open(spec.id) for spec in real_specs()]
-DATA = paths.ROOT.parent / "shared" / "data"
 MAX_BYTES = 10_000_000  # of the whole folder
 
 
@@ -59,16 +57,6 @@ def test_every_method_had_as_many_tries_of_its_rate():
         losses = real.tries or row.losses[real.method]
         assert len(losses) == 5
         assert real.learning_rate() == measured_rates.best_rate(losses)
-
-
-def test_the_report_beside_them_is_what_the_command_writes(tmp_path, monkeypatch):
-    if not DATA.is_dir():
-        pytest.skip("scores of explanations need the data")
-    monkeypatch.setenv("PEFTCORE_DATA", str(DATA))
-    measured = atomic_files.read_json(FOLDER / MEASURES_FILE)
-    assert measured.get("runs", [run.id for run in SHIPPED]) == [run.id for run in SHIPPED]
-    real_report.write_report(tmp_path, SHIPPED, measured)
-    assert (tmp_path / "README.md").read_text("utf-8") == (FOLDER / "README.md").read_text("utf-8")
 
 
 def test_a_run_that_is_done_is_shipped_and_not_trained_again(tmp_path, monkeypatch):

@@ -1,16 +1,12 @@
 """Recordings that ship can be drawn, and are what the theory says of them."""
 
-import json
-
 import numpy as np
 import pytest
-from support.commands import call, printed
 
 from peftcore.analysis.limits import ROUNDING_TOLERANCE
-from peftcore.errors import BadInput
 from peftcore.labs.landscape.request import LandscapeJob
 from peftcore.runs.store import RunStore
-from peftcore.stories import record, recordings
+from peftcore.stories import recordings
 
 
 def test_the_recorded_head_is_causal_and_sums_to_one():
@@ -64,20 +60,3 @@ def test_atoms_have_a_coefficient_at_every_token():
     found = recordings.atom_sentence()
     assert found.codes.shape[0] == len(found.tokens)
     assert (found.codes == 0).any()
-
-
-def test_the_toy_recording_is_made_again_byte_for_byte(tmp_path):
-    printed("ship", "stories", "--only", recordings.TOY, "--out", str(tmp_path))
-    shipped = recordings.stories_folder() / f"{recordings.TOY}.json"
-    assert (tmp_path / shipped.name).read_bytes() == shipped.read_bytes()
-
-
-def test_what_is_not_recorded_or_not_known_is_said(tmp_path):
-    with pytest.raises(BadInput, match="ship stories"):
-        recordings.read(recordings.HEAD, tmp_path)
-    assert call("ship", "stories", "--only", "nothing").exit_code == 2
-
-
-def test_numbers_are_stored_to_their_digits():
-    value = record._rounded({"a": np.array([1 / 3]), "b": [2, "x", None]})
-    assert json.dumps(value) == '{"a": [0.33333333], "b": [2, "x", null]}'

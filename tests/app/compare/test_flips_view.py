@@ -17,24 +17,6 @@ def test_changes_are_counted_tested_and_shown_with_their_texts():
     assert page.query_params["compare.flips"] == "Gained"
 
 
-def test_the_pair_stands_in_the_address_and_starts_from_the_second_best():
-    runs = {run.spec.method: run for run in make_runs()}
-    page = open_page("compare", "Flips")
-    assert page.selectbox(key="compare.to").value == runs["lora"].id
-    page.selectbox(key="compare.from").set_value(runs["spt"].id).run()
-    assert page.query_params["pair"] == f"{runs['spt'].id},{runs['lora'].id}"
-    page.selectbox(key="compare.to").set_value(runs["spt"].id).run()
-    assert "Choose two different runs" in words(page)
-
-
-def test_a_pair_that_is_not_there_is_left_out():
-    runs = make_runs(methods=("lora", "spt"))
-    page = open_page("compare", "Flips", pair="abc,def")
-    assert {page.selectbox(key=f"compare.{end}").value for end in ("from", "to")} == {
-        run.id for run in runs
-    }
-
-
 def test_free_text_has_no_flips():
     make_runs("miniworld_venues", ("lora", "spt"))
     assert "no right and wrong answers" in words(open_page("compare", "Flips"))

@@ -6,7 +6,7 @@ import pytest
 from support.pages import charts, open_page, sound, words
 
 from app import nav
-from app.learn.pictures import OPTIONS_BY_PICTURE, PICTURES
+from app.learn.pictures import OPTIONS_BY_PICTURE
 from peftcore import paths
 from peftcore.stories import story as story_files
 
@@ -92,11 +92,6 @@ def test_a_story_with_a_run_that_does_not_ship_says_so(home):
     (folder / "mine.yaml").write_text(json.dumps({"title": "My own", "steps": steps}))
     assert "does not ship" in words(open_page("learn", story="mine"))
     assert "Option 'runs' is missing" in words(open_page("learn", story="mine", step="b"))
-
-
-def test_every_picture_of_the_list_is_used():
-    used = {step.picture for each in STORIES.values() for step in each.story.steps}
-    assert used == set(PICTURES)
 
 
 def test_the_example_of_the_readme_is_a_story(tmp_path):
