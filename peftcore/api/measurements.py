@@ -98,7 +98,8 @@ def attention(
     counted from 1: the weights before and after.  `subject` is a result of `train`, the id of a
     run, or a base; `against` what it is compared with, otherwise the untouched base.  `target` is
     what a decoder reads, otherwise the answer the subject writes.  A key that only one of the two
-    has, such as a position of a prefix, is missing (nan) in the other.
+    has, such as a position of a prefix, has no attention (0) in the other; a query that one lacks
+    is missing (nan) there.
 
     >>> import peftcore
     >>> run = next(r for r in peftcore.RunStore().all() if r.spec.base == "tiny-t5")
