@@ -11,17 +11,26 @@ from app.figures import limits as figures
 from app.figures import toys as toy_figures
 from app.figures.theme import RunStyle
 from app.learn.picture import Knob, Options, Picture, Shown, fit, fitted
-from app.learn.recorded_head import head_basis, recorded_head
-from app.ui.attention_row import ALL_MODES, show_attention_row
+from app.ui.attention_row import ALL_MODES, recorded_head, show_attention_row
 from app.ui.charts import chart
 from peftcore.analysis.limits import ROUNDING_TOLERANCE
 from peftcore.experiments import layers_picture
 from peftcore.labs.toys import results
 from peftcore.labs.toys.recipes import TASKS, find_recipe
 from peftcore.stories import recordings
+from peftcore.stories.recordings import HeadRecording
 
 TOY_RECIPE = "01"
 ROW_HEIGHT, CHART_HEIGHT = 300, 440  # pixels
+
+
+def _head_basis(head: HeadRecording) -> str:
+    """Say where the recorded head comes from."""
+    return (
+        f"{head.base}, layer {head.layer}, head {head.head}; prefix of run {head.prefix_run} and "
+        f"LoRA of run {head.lora_run}, seed 0, each in this layer alone. "
+        "`python -m peftcore ship stories`"
+    )
 
 
 def _query_knob(options: Options) -> Knob | None:
@@ -39,7 +48,7 @@ def _row(options: Options, value: str) -> Shown:
     asked = options.get("modes", ALL_MODES)
     modes = [mode for name in asked for mode in ALL_MODES if mode == name] or ALL_MODES
     show_attention_row(head, key="learn.row", query=query, modes=modes, high=fitted(ROW_HEIGHT))
-    return Shown(basis=head_basis(head))
+    return Shown(basis=_head_basis(head))
 
 
 def _length_knob(options: Options, first: int = 0) -> Knob:
@@ -67,7 +76,7 @@ def _output_plane(options: Options, value: str) -> Shown:
         f"With {positions} {'position' if positions == 1 else 'positions'} outputs can move along "
         f"{line}; {summary.used} of them carry 99 % of the movement. The order of content stays "
         f"({summary.swapped:.0%} of pairs swapped).",
-        f"{len(head.tokens)} queries. {head_basis(head)}",
+        f"{len(head.tokens)} queries. {_head_basis(head)}",
     )
 
 
@@ -86,7 +95,7 @@ def _head_patterns(options: Options, value: str) -> Shown:
     return Shown(
         f"The prefix takes {summary.share:.0%} on average. Before and renormalised are {holds}: "
         f"they differ by at most {summary.content_drift:.0e}.",
-        f"{len(head.tokens)} queries. {head_basis(head)}",
+        f"{len(head.tokens)} queries. {_head_basis(head)}",
     )
 
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from app import nav
-from app.learn.recorded_head import recorded_head
 from app.ui import widgets
-from app.ui.attention_row import show_attention_row
+from app.ui.attention_row import recorded_head, show_attention_row
 from app.ui.widgets import Colour, escape_markdown
 from peftcore.experiments.paper_table import NOT_ASKED, read_papers
 from peftcore.stories.recordings import HeadRecording

@@ -9,6 +9,8 @@ import streamlit as st
 
 from app.state import cache
 from peftcore import paths
+from peftcore.jobs.queue import Queue
+from peftcore.jobs.queue_list import look_after_workers
 
 
 def start() -> None:
@@ -28,10 +30,6 @@ def _start(home: str, database: str) -> threading.Thread:
     return thread
 
 
-def _watch(queue: object) -> None:
+def _watch(queue: Queue) -> None:
     """Runs in the thread: no Streamlit call in here."""
-    from peftcore.jobs.queue import Queue
-    from peftcore.jobs.queue_list import look_after_workers
-
-    assert isinstance(queue, Queue)
     look_after_workers(queue, lambda: True)

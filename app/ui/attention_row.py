@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Literal
 
+import streamlit as st
+
 from app.ui.own_components import own_component
 from peftcore.analysis import attention_row
+from peftcore.stories import recordings
 from peftcore.stories.recordings import HeadRecording
 
 RowMode = Literal["frozen", "prefix", "renormalised", "lora"]
@@ -18,6 +21,12 @@ ALL_MODES: tuple[RowMode, ...] = ("frozen", "prefix", "renormalised", "lora")
 LONGEST_TOKEN = 12  # characters of a word below its bar
 LARGE = 450  # pixels of the tallest bar, as in a lecture
 ATTENTION_ROW = own_component("attention_row", '<div class="attention-row"></div>')
+
+
+@st.cache_resource(max_entries=1, show_spinner=False)
+def recorded_head() -> HeadRecording:
+    """Return the head that stories, Home and labs show, read once."""
+    return recordings.head_recording()
 
 
 def show_attention_row(

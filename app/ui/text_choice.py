@@ -11,6 +11,7 @@ import streamlit as st
 from app.state import cache, run_catalog
 from app.ui import subject, widgets
 from peftcore.data.task import Example
+from peftcore.training.predict import typed_example
 
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
@@ -96,8 +97,6 @@ def _pick_example(lab: str, rows: Sequence[Example]) -> Example:
 
 def _type_text(lab: str) -> Example | None:
     """A text of one's own; None while it is empty."""
-    from peftcore.training.predict import typed_example
-
     text = subject.typed(
         lab,
         "text",

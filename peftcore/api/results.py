@@ -21,6 +21,7 @@ from peftcore.metrics.scores import metric_range
 from peftcore.runs import zero_shot
 from peftcore.runs.spec import Evaluation
 from peftcore.runs.store import Run, RunStore
+from peftcore.sweeps import tuning_budget
 from peftcore.training.checkpoint import load_adapter
 from peftcore.training.predict import answer_texts
 
@@ -207,8 +208,6 @@ def compare(
 
 def _count_tries(chosen: Sequence[Run], kept: Sequence[Run]) -> dict[str, int]:
     """Return run → learning rates tried for its method, where its own is known."""
-    from peftcore.sweeps import tuning_budget
-
     known = [run for run in kept if run.spec.training.learning_rate is not None]
     return {
         run.id: tuning_budget.find_budget(run, known).tries

@@ -18,6 +18,7 @@ from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.tasks import table
 from peftcore.tasks.table import ColumnMapping, MappedTable, TaskKind
+from peftcore.training.table_reader import reader_of_base
 
 table_commands = typer.Typer(no_args_is_help=True)
 app.add_typer(table_commands, name="tables", help="Own tables: check a file, import it as a task.")
@@ -139,6 +140,5 @@ def _reader(base: str, labels: Sequence[str]) -> Reader | None:
     if not base:
         return None
     from peftcore.models.base_model import load  # loads torch
-    from peftcore.training.table_reader import reader_of_base
 
     return reader_of_base(load(base), labels)

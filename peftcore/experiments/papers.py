@@ -15,6 +15,7 @@ from dataclasses import asdict
 import pandas as pd
 
 from peftcore import paths
+from peftcore.adapters.component_map import shipped_map
 from peftcore.analysis import inference, verdicts
 from peftcore.analysis.comparison import difference_range
 from peftcore.analysis.inference import SeedItemTable
@@ -197,8 +198,6 @@ def _scaled_prompt() -> PaperRow:
 
 def _trained_share() -> PaperRow:
     """Count the weights of layer norms and queries in T5-large."""
-    from peftcore.adapters.component_map import shipped_map
-
     counted = shipped_map("t5-large")
     cells = counted.trained_cells(counted.presets["LayerNorm + Query"])
     share = counted.percent(counted.count(cells))

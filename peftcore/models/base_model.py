@@ -38,6 +38,7 @@ from peftcore.models import (
     consistency,
     decoding,
     mapped_weights,
+    own_attention,
     plain_text,
 )
 from peftcore.models.architectures import ModelKind, find_architecture
@@ -123,8 +124,6 @@ def freeze(
     """
     model.eval().requires_grad_(False)
     if find_architecture(model.config.model_type).own_attention:
-        from peftcore.models import own_attention  # of two families only
-
         own_attention.reach(model)
     else:
         model.set_attn_implementation(attention.IMPLEMENTATION_NAME)
@@ -155,8 +154,6 @@ def restore_library_modules(model: Any) -> Any:
     activation that the library spells out, which takes a quarter to a half of the time.
     """
     if find_architecture(model.config.model_type).own_attention:
-        from peftcore.models import own_attention
-
         own_attention.restore(model)
     else:  # where scores are capped, the library itself has no fused form
         model.set_attn_implementation("sdpa" if model._supports_sdpa else "eager")

@@ -57,6 +57,7 @@ class RaterQueue:
 
     def has_capacity(self, item: str) -> bool:
         """Return whether one more rater may have the item; training and checks are for all."""
+        # Everybody gets training items and checks; only items that count are shared out.
         return self.kind_by_item[item] != "rating" or self.other_claims.get(item, 0) < self.overlap
 
     def items_of_kind(self, kind: str) -> list[str]:
@@ -94,6 +95,7 @@ class RaterQueue:
             return training[0]
         if self.counted_items() >= self.quota:
             return None
+        # Checks ask whether a rater reads at all, so they come on top of the quota.
         available, checks = self.available_items(), self.items_of_kind("check")
         # Each check falls due somewhere in its own equal part of the way: spread evenly, but at
         # places that raters cannot predict.

@@ -193,7 +193,7 @@ def record_toy() -> dict[str, Any]:
     right = {task: ANSWERS[task](inputs) for task in ("ascending", "descending")}
 
     def digits(row: torch.Tensor) -> str:
-        """Write digits one after another."""
+        """Write the digits of a sequence (t,) one after another."""
         return "".join(map(str, row.tolist()))
 
     return {

@@ -159,7 +159,7 @@ def read_tensors(path: Path, expected_names: Iterable[str] | None = None) -> dic
 
 
 def read_weights(path: Path, expected_names: Iterable[str] | None = None) -> dict[str, Tensor]:
-    """Load the tensors of a checked file as `read_tensors`; BadInput if one can be no weight."""
+    """Load tensors (d, …) of a checked file as `read_tensors`; BadInput if one is no weight."""
     tensors = read_tensors(path, expected_names)
     for name, tensor in tensors.items():
         refuse_odd_numbers(path.name, name, tensor)
@@ -167,7 +167,7 @@ def read_weights(path: Path, expected_names: Iterable[str] | None = None) -> dic
 
 
 def refuse_odd_numbers(file: str, name: str, tensor: Tensor) -> None:
-    """Raise BadInput unless a tensor (…) holds finite numbers of a type that adapters have.
+    """Raise BadInput unless a tensor (d, …) holds finite numbers of a type that adapters have.
 
     A type of eight bits or fewer needs a scale that the file does not hold, whole numbers are no
     weights but positions, and one value that is no number makes every answer none.

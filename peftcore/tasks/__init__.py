@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from peftcore.data.label_words import with_words
+from peftcore.data.task import TASKS, Task
+from peftcore.data.wording import Wording
+from peftcore.errors import BadInput, unknown_name
+
 if TYPE_CHECKING:
-    from peftcore.data.task import Task
-    from peftcore.data.wording import Wording
     from peftcore.runs.spec import RunSpec
 
 
 def find_task(name: str) -> Task:
     """Return the task of this name; BadInput with close matches if there is none."""
     import peftcore.tasks.table as table
-    from peftcore.data.task import TASKS
-    from peftcore.errors import unknown_name
 
     if name in TASKS:
         return TASKS[name]()
@@ -29,16 +30,11 @@ def task_of(spec: RunSpec) -> Task:
 
     Whatever trains or reads answers takes this one; the plain task is the same in data and scores.
     """
-    from peftcore.data.label_words import with_words
-
     return with_words(find_task(spec.task), spec.training.label_words)
 
 
 def find_wording(name: str) -> Wording:
     """Return a task in words; of one that is gone, such as a deleted table, the defaults."""
-    from peftcore.data.wording import Wording
-    from peftcore.errors import BadInput
-
     try:
         return find_task(name).wording
     except BadInput:
@@ -48,6 +44,5 @@ def find_wording(name: str) -> Wording:
 def task_names() -> list[str]:
     """List all names, those of imported tables last."""
     import peftcore.tasks.table as table
-    from peftcore.data.task import TASKS
 
     return [*TASKS, *table.imported_task_names()]

@@ -5,15 +5,9 @@ from __future__ import annotations
 import streamlit as st
 
 from app.ui import widgets
-from app.ui.attention_row import show_attention_row
-from peftcore.stories import recordings
+from app.ui.attention_row import recorded_head, show_attention_row
 
 HEIGHT = 130  # pixels of the tallest bar
-
-
-@st.cache_data(max_entries=1, show_spinner=False)
-def _recorded_head() -> recordings.HeadRecording:
-    return recordings.head_recording()
 
 
 def show_primer(lab: str) -> None:
@@ -25,5 +19,5 @@ def show_primer(lab: str) -> None:
             "and every other bar shrinks by the same factor. **LoRA** adds a low-rank product to "
             "weight matrices, so bars can change places."
         )
-        show_attention_row(_recorded_head(), key=f"{lab}.primer", high=HEIGHT)
+        show_attention_row(recorded_head(), key=f"{lab}.primer", high=HEIGHT)
         widgets.page_link("learn", "The whole story, in five minutes")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from peftcore import tasks
 from peftcore.labs.images import results_store
 from peftcore.runs.ship import ship
 from peftcore.runs.spec import RunSpec
@@ -38,8 +39,6 @@ LEARNING_RATES: Mapping[str, Mapping[str, float]] = {
 
 def shipped_spec(task: str, method: str) -> RunSpec:
     """Return the spec of a shipped run."""
-    from peftcore import tasks
-
     world = tasks.find_task(task).image_world
     return build_spec(
         results_store.BASES[world],

@@ -7,13 +7,16 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
+from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
+from peftcore.labs.atoms import dictionary
 from peftcore.labs.images import atom_interventions, compute
 from peftcore.models import catalog
 from peftcore.pretraining import image_models
 from peftcore.tasks.images import canvas, recognise
 from peftcore.tasks.images.canvas import Picture
+from peftcore.training import planning
 
 if TYPE_CHECKING:
     import torch
@@ -107,8 +110,6 @@ def generate_for_prompt(
 
 def generate_from_base(base: BaseModel, prompt: str, count: int, first: int = 0) -> GeneratedImages:
     """Draw with the base as it is."""
-    from peftcore.adapters.no_adapter import unadapted_model
-
     return generate_for_prompt(unadapted_model(base), prompt, count, first)[0]
 
 
@@ -116,8 +117,6 @@ def generate_from_run(
     run: Run, adapted: AdaptedModel, seed_index: int, prompt: str, count: int, first: int = 0
 ) -> GeneratedImages:
     """Draw with one seed of a run."""
-    from peftcore.training import planning
-
     check_image_seed(run, seed_index)
     single_seed = atom_interventions.select_seed(adapted, seed_index)
     return generate_for_prompt(
@@ -174,8 +173,6 @@ def generate_with_joined_atoms(
     first: int = 0,
 ) -> dict[str, GeneratedImages]:
     """Draw with two runs' atoms: none, the first's, the second's, and both at these shares."""
-    from peftcore.labs.atoms import dictionary
-
     joined = dictionary.join_dictionaries(*dictionaries, (seed_index, seed_index))
     share_pairs = [(0.0, 0.0), (shares[0], 0.0), (0.0, shares[1]), shares]
     gains = dictionary.joined_gains(joined, dictionaries[0].atoms_per_site, share_pairs)
