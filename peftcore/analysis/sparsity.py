@@ -142,15 +142,6 @@ def interval_over_seeds(values: ArrayLike, within: tuple[float, float] = ANY_VAL
     return interval(np.asarray(values, dtype=np.float64).mean(1).tolist(), within)
 
 
-def intervals_disjoint(first: Interval, second: Interval) -> bool:
-    """Return whether two intervals do not overlap; False where one has no limits."""
-    limits = (first.low, first.high, second.low, second.high)
-    if None in limits:
-        return False
-    low, high, other_low, other_high = map(float, limits)  # type: ignore[arg-type]
-    return low > other_high or high < other_low
-
-
 @dataclass(frozen=True)
 class Sparsity:
     """Summary of the codes and atoms of one adapter."""

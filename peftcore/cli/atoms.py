@@ -12,7 +12,7 @@ import typer
 from peftcore.analysis.comparison import interval
 from peftcore.cli import app, options
 from peftcore.cli.results import RunId
-from peftcore.labs.atoms import request
+from peftcore.labs.atoms import order_verdicts, request
 from peftcore.labs.atoms.request import AtomsJob, AtomsRequest
 from peftcore.metrics.scores import metric_range
 from peftcore.system import printing
@@ -75,14 +75,13 @@ def prune_atoms(
         what: request.curve_intervals(table, what, metric_range(metric))
         for what, metric in metrics.items()
     }
+    judged = {
+        what: order_verdicts.against_random(table, what, metric) for what, metric in metrics.items()
+    }
     value = _job_value(job) | {
         "curves": {w: json.loads(band.to_json(orient="records")) for w, band in bands.items()},
-        "apart_from_random": {
-            what: {
-                o: request.separated_counts(band, o, "random") for o in ("importance", "ablation")
-            }
-            for what, band in bands.items()
-        },
+        "population": order_verdicts.POPULATION,
+        "against_random": {w: json.loads(v.to_json(orient="records")) for w, v in judged.items()},
     }
 
     def lines() -> Iterator[str]:
@@ -93,6 +92,11 @@ def prune_atoms(
             yield what if what == "loss" else str(job.facts["metric"])
             heads = ["order", "k", "mean", "low", "high", "n"]
             yield from printing.format_records(band, heads)
+            for order in ("importance", "ablation"):
+                if words := order_verdicts.order_in_words(judged[what], order):
+                    yield f"{order} against random order: {words} atoms"
+            if len(judged[what]):
+                yield order_verdicts.basis_in_words(judged[what], metrics[what])
 
     _finish(job, value, as_json, lines)
 

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from peftcore.analysis import sparsity
-from peftcore.analysis.comparison import Interval
 
 CODES = [[0.0, 3.0, 0.0, -4.0], [0.0, 0.0, 0.0, 2.0]]  # two positions, four atoms
 
@@ -97,14 +96,6 @@ def test_draws_are_averaged_within_a_seed_first():
     # Two seeds at 2 and 4: standard error 1, t with one degree of freedom is 12.706, and for two
     # seeds 1 + 2.3 (1/2 - 1/20) = 2.035 times as much.
     assert found.high - found.mean == pytest.approx(2.035 * 12.7062, abs=1e-3)
-
-
-def test_intervals_are_apart_only_without_any_overlap():
-    first = Interval(2.0, 1.0, 3.0, 5)
-    assert sparsity.intervals_disjoint(first, Interval(4.0, 3.1, 5.0, 5))
-    assert sparsity.intervals_disjoint(Interval(4.0, 3.1, 5.0, 5), first)
-    assert not sparsity.intervals_disjoint(first, Interval(4.0, 2.9, 5.0, 5))
-    assert not sparsity.intervals_disjoint(first, Interval(9.0, None, None, 1))
 
 
 def test_the_summary_of_one_adapter():

@@ -66,7 +66,8 @@ def test_prune_tells_curves_and_where_they_part():
     value = result("prune", RUN)
     assert value["curves"]["loss"][0]["order"] == "importance"
     assert value["curves"]["score"] == []
-    assert value["apart_from_random"]["loss"]["importance"] == []
+    assert value["population"] == "these examples"
+    assert value["against_random"] == {"loss": [], "score": []}
     assert "importance" in printed_lines("prune", RUN)[1]
 
 

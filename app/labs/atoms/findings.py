@@ -14,7 +14,7 @@ from app.labs.atoms import selection
 from app.ui.frame import provenance
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import comparison
-from peftcore.labs.atoms import request
+from peftcore.labs.atoms import order_verdicts, request
 from peftcore.labs.atoms.request import AtomsJob
 from peftcore.metrics.scores import metric_range
 
@@ -51,15 +51,27 @@ def pruning_finding(job: AtomsJob, count: int) -> tuple[str, str]:
     random = (
         f"; {count} at random reach {means['random']:{form}}" if "random" in means.index else ""
     )
-    apart = request.separated_counts(bands, "importance", "random")
-    guard = (
-        f"intervals are clear of random order at {', '.join(map(str, apart))} atoms"
-        if apart
-        else "at no number of atoms are the intervals clear of those of random order"
-    )
+    verdicts = order_verdicts.against_random(table, quantity, metric)
     return (
         f"The {count} most important atoms reach {means['importance']:{form}} ({title}){random}.",
-        escape_markdown(guard),
+        escape_markdown(random_guard(verdicts, metric, count)),
+    )
+
+
+def random_guard(verdicts: pd.DataFrame, metric: str, count: int) -> str:
+    """The verdict on the most important atoms against random ones, and what it rests on."""
+    own = verdicts[verdicts["order"] == "importance"]
+    if own.empty:
+        return "random order is not measured between none and all"
+    chosen = own[own["k"] == count]
+    size = "".join(
+        f" ({order_verdicts.difference_in_words(row, metric)})" for _, row in chosen.iterrows()
+    )
+    words = chosen["verdict"].iloc[0] if len(chosen) else ""
+    at = f"{words}{size} with {count}; " if words else ""
+    return (
+        f"against random order: {at}{order_verdicts.order_in_words(own, 'importance')} atoms · "
+        f"{order_verdicts.basis_in_words(verdicts, metric)}"
     )
 
 

@@ -19,7 +19,7 @@ from app.ui.charts import picture
 from app.ui.frame import Frame
 from app.ui.subject import Choice
 from peftcore.analysis import comparison
-from peftcore.labs.atoms import request
+from peftcore.labs.atoms import order_verdicts, request
 from peftcore.labs.atoms.request import PATH_VALUES, AtomsJob, PathSetting
 from peftcore.metrics.scores import metric_range
 
@@ -344,17 +344,19 @@ def _show_intervals(
         f"{score_figures.ORDER_TITLES[r.order].lower()} {_interval_text(r, form)}"
         for r in count_rows.itertuples()
     )
+    verdicts = order_verdicts.against_random(table, quantity, metric)
     parts = [
-        f"{score_figures.ORDER_TITLES[order].lower()} at {', '.join(map(str, counts))} atoms"
+        f"{score_figures.ORDER_TITLES[order].lower()} {found}"
         for order in ("importance", "ablation")
-        if (counts := request.separated_counts(bands, order, "random"))
+        if (found := order_verdicts.order_in_words(verdicts, order))
     ]
-    apart = (
-        f"Intervals do not meet those of random: {'; '.join(parts)}."
+    against = (
+        f"Against random order, by number of atoms: {'; '.join(parts)} "
+        f"({order_verdicts.basis_in_words(verdicts, metric)})."
         if parts
-        else ("At no number of atoms are the intervals clear of those of random order.")
+        else ""
     )
-    st.caption(widgets.escape_markdown(f"{words} with {count} atoms: {values_text}. {apart}"))
+    st.caption(widgets.escape_markdown(f"{words} with {count} atoms: {values_text}. {against}"))
 
 
 def _interval_text(row: Any, form: str) -> str:

@@ -139,7 +139,7 @@ INTERVALS: tuple[PrintedInterval, ...] = (
     PrintedInterval(
         "paired difference of such numbers",
         THESE_SEEDS,
-        "Components, Scaling (transfer), Attention (change)",
+        "Atoms (orders), Components, Scaling (transfer), Attention (change)",
         "comparison.paired_difference",
         seeds.paired_trial,
         NUMBER_CASES,

@@ -261,23 +261,6 @@ def curve_intervals(
     return pd.DataFrame(rows, columns=["order", "k", "mean", "low", "high", "n", "draws"])
 
 
-def separated_counts(table: pd.DataFrame, first: str, second: str) -> list[int]:
-    """Return the counts k at which two orders' intervals do not overlap."""
-    from peftcore.analysis.comparison import Interval
-
-    def intervals_of(order: str) -> dict[int, Interval]:
-        rows = table[table["order"] == order]
-        return {int(r.k): Interval(r.mean, r.low, r.high, int(r.n)) for r in rows.itertuples()}
-
-    first_intervals, second_intervals = intervals_of(first), intervals_of(second)
-    return [
-        k
-        for k in sorted(first_intervals)
-        if k in second_intervals
-        and sparsity.intervals_disjoint(first_intervals[k], second_intervals[k])
-    ]
-
-
 def specs_along(
     spec: RunSpec, setting: PathSetting, values: Sequence[float], start: str = ""
 ) -> list[tuple[float, RunSpec]]:

@@ -67,6 +67,7 @@ def test_the_slider_moves_through_curves_and_answers():
     assert "2 seeds, n = 24 test examples" in score["layout"]["title"]["text"]
     page.select_slider(key="atoms.kept").set_value(2).run()
     assert "with 2 atoms: by importance 0.895" in words(sound(page))
+    assert "about other seeds on these examples, margin 2 points, Holm over" in words(page)
     assert "kept" in html(page)
     assert "<b>Ann" not in html(page)
 
