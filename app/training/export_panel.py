@@ -16,6 +16,7 @@ from app.ui import errors, pickers, widgets
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.store import Run
+from peftcore.sweeps import tuning_budget
 
 ExportKind = Literal["peft", "merged", "bundle"]
 TITLES: dict[ExportKind, str] = {
@@ -126,7 +127,9 @@ def _make_file(run: Run, request: ExportRequest) -> ExportFile:
     if request.kind == "bundle":
         from peftcore.exchange.bundle import bundle_bytes
 
-        return ExportFile(request, bundle_bytes([run], with_answers=request.option), ())
+        tried = tuning_budget.tried_rates([run], cache.run_store().all())
+        content = bundle_bytes([run], with_answers=request.option, tried=tried)
+        return ExportFile(request, content, ())
     base = cache.base_model(run.spec.base)
     from peftcore.exchange.folders import (
         export_zip,  # after the base: it needs the heavy packages whole

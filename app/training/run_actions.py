@@ -11,6 +11,7 @@ from app.ui import errors, widgets
 from peftcore.errors import BadInput
 from peftcore.runs import annotation
 from peftcore.runs.store import Run
+from peftcore.sweeps import tuning_budget
 
 DELETED = "runs.deleted"  # in the session: ids of the runs that were deleted last
 BUNDLE = "runs.bundle"  # in the session: ids and the zip that was made of them
@@ -108,7 +109,8 @@ def _bundle_button(runs: Sequence[Run]) -> None:
         from peftcore.exchange.bundle import bundle_bytes
 
         with st.spinner("Preparing the file…"):
-            st.session_state[BUNDLE] = ([run.id for run in runs], bundle_bytes(runs))
+            tried = tuning_budget.tried_rates(runs, cache.run_store().all())
+            st.session_state[BUNDLE] = ([run.id for run in runs], bundle_bytes(runs, tried=tried))
 
 
 def _offer_bundle(runs: Sequence[Run]) -> None:

@@ -17,6 +17,7 @@ from peftcore.exchange import bundle as bundles
 from peftcore.exchange import folders, trackers
 from peftcore.exchange import reproduce as reproduction
 from peftcore.runs.store import RunStore
+from peftcore.sweeps import tuning_budget
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 
@@ -117,9 +118,9 @@ def bundle(
 ) -> None:
     """Pack all that decides and proves the scores of some runs in one zip."""
     store = RunStore()
-    members = bundles.write_bundle(
-        [store.open(run) for run in dict.fromkeys(runs)], out, with_answers
-    )
+    chosen = [store.open(run) for run in dict.fromkeys(runs)]
+    tried = tuning_budget.tried_rates(chosen, store.all())
+    members = bundles.write_bundle(chosen, out, with_answers, tried)
     size = paths.expand(out).stat().st_size
     value = {"bundle": str(out), "bytes": size, "answers": with_answers, "files": members}
 

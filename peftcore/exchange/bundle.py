@@ -22,7 +22,7 @@ import json
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peftcore import paths
 from peftcore.errors import BadInput
@@ -30,6 +30,9 @@ from peftcore.runs import forgetting
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
 from peftcore.system.zip_files import zip_bytes
+
+if TYPE_CHECKING:
+    from peftcore.reports.tuning import TriedRates
 
 FORMAT = "peftcore-bundle-1"
 RUN_FILES = (
@@ -62,24 +65,36 @@ ANSWERS_LEFT_OUT = (
 )
 
 
-def write_bundle(runs: Sequence[Run], out: Path, with_answers: bool = False) -> list[str]:
-    """Write finished runs, and the runs they started from, to a zip; return its members."""
+def write_bundle(
+    runs: Sequence[Run],
+    out: Path,
+    with_answers: bool = False,
+    tried: Sequence[TriedRates] = (),
+) -> list[str]:
+    """Write finished runs, and the runs they started from, to a zip; return its members.
+
+    tried: how many learning rates each run's method was tried at, for the report.
+    """
     target = paths.expand(out)
     if target.exists():
         raise BadInput(f"{out} is there already; name a new file")
     if not target.parent.is_dir():
         raise BadInput(f"there is no folder {str(target.parent)!r}")
-    members = _members(runs, with_answers)
+    members = _members(runs, with_answers, tried)
     atomic_files.replace_file(target, zip_bytes(members))
     return sorted(members)
 
 
-def bundle_bytes(runs: Sequence[Run], with_answers: bool = False) -> bytes:
+def bundle_bytes(
+    runs: Sequence[Run], with_answers: bool = False, tried: Sequence[TriedRates] = ()
+) -> bytes:
     """Return the same zip as bytes."""
-    return zip_bytes(_members(runs, with_answers))
+    return zip_bytes(_members(runs, with_answers, tried))
 
 
-def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
+def _members(
+    runs: Sequence[Run], with_answers: bool, tried: Sequence[TriedRates]
+) -> dict[str, bytes]:
     """Collect every member by name; BadInput if a run is not finished."""
     chosen = _with_starts(runs)
     members = {
@@ -96,7 +111,7 @@ def _members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
     }
     for run in chosen:
         members |= _run_members(run, with_answers)
-    return members | _summary_tables(chosen) | _report_members(runs, with_answers)
+    return members | _summary_tables(chosen) | _report_members(runs, with_answers, tried)
 
 
 def _with_starts(runs: Sequence[Run]) -> list[Run]:
@@ -189,7 +204,9 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
     }
 
 
-def _report_members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]:
+def _report_members(
+    runs: Sequence[Run], with_answers: bool, tried: Sequence[TriedRates]
+) -> dict[str, bytes]:
     """Write the report of the runs that were asked for and its figures; nothing without scores."""
     from peftcore.reports.groups import ReportOptions
     from peftcore.reports.write import build_report, report_figures, report_html
@@ -197,7 +214,8 @@ def _report_members(runs: Sequence[Run], with_answers: bool) -> dict[str, bytes]
     scored = sorted((run for run in runs if run.scores()), key=lambda run: run.id)
     if not scored:
         return {}
-    report = build_report(scored, ReportOptions(with_texts=with_answers))
+    ordered = sorted(tried, key=lambda each: each.run)
+    report = build_report(scored, ReportOptions(with_texts=with_answers), tried=ordered)
     drawings = report_figures(report)
     return {REPORT_FILE: report_html(report).encode()} | {
         f"figures/{name}": drawing.encode() for name, drawing in drawings.items()

@@ -125,8 +125,9 @@ def budget_curves(budgets: Sequence[TuningBudget]) -> pd.DataFrame:
 
 
 def tried_rates(runs: Sequence[Run], kept: Iterable[Run]) -> list[TriedRates]:
-    """Return what a report says of the tries of runs; nothing where a rate is unknown."""
+    """Return what a report says of the tries of finished runs; nothing where a rate is unknown."""
     known = [run for run in kept if run.spec.training.learning_rate is not None]
+    runs = [run for run in runs if run.status().state == "done"]
     if any(run.spec.training.learning_rate is None for run in runs):
         return []
     found = []

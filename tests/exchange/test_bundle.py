@@ -9,6 +9,7 @@ from support.runs import make_run
 from peftcore import paths
 from peftcore.errors import BadInput
 from peftcore.exchange import bundle
+from peftcore.reports.tuning import TriedRates
 from peftcore.runs.store import RunStore
 
 
@@ -54,6 +55,17 @@ def test_a_bundle_has_the_report_and_its_figures(tmp_path):
     bundle.write_bundle(runs, tmp_path / "b.zip", with_answers=True)
     with zipfile.ZipFile(tmp_path / "b.zip") as file:
         assert "Answers side by side" in file.read("report.html").decode()
+
+
+def test_the_report_in_a_bundle_says_how_often_each_method_was_tried(tmp_path):
+    runs = [make_run("lora"), make_run("spt")]
+    tried = [TriedRates(run.id, n + 1, 200, 4, (0.5,) * (n + 1)) for n, run in enumerate(runs)]
+    bundle.write_bundle(runs, tmp_path / "a.zip", tried=tried)
+    bundle.write_bundle(runs[::-1], tmp_path / "b.zip", tried=tried[::-1])
+    assert (tmp_path / "a.zip").read_bytes() == (tmp_path / "b.zip").read_bytes()
+    report = zipfile.ZipFile(tmp_path / "a.zip").read("report.html").decode()
+    assert "Tuning budget" in report
+    assert "Methods were tried at 1 to 2 learning rates" in report
 
 
 def test_runs_without_scores_are_bundled_without_a_report(tmp_path):

@@ -85,3 +85,5 @@ def test_a_report_gets_the_expected_best_of_every_number_of_tries(tmp_path):
     [found] = tuning_budget.tried_rates(runs[:1], runs)
     assert found.tries == 3
     assert found.best == pytest.approx((0.6, (0.5 + 0.5 + 0.6) / 3, 0.5))
+    waiting = store.create(vary(SPEC, {"training.learning_rate": 0.008}))
+    assert tuning_budget.tried_rates([waiting], runs) == []
