@@ -12,10 +12,13 @@ from typing import Any
 from peftcore.adapters import measured_rates
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import inference
+from peftcore.analysis.forgetting import estimate_forgetting
+from peftcore.analysis.inference import Estimate
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.experiments import real_runs
 from peftcore.experiments.real_runs import REAL_RUNS, RealRun
 from peftcore.metrics.scores import metric_range
+from peftcore.runs.forgetting import LOSS, PAIRS
 from peftcore.runs.ship import ADAPTER_FILE
 from peftcore.runs.store import Run
 
@@ -48,6 +51,13 @@ SCORES = """## Scores
 Mean over seeds, with a 95 % interval for other seeds and other examples of the task (two-way,
 `peftcore/analysis/inference.py`). Guessing is right in half of the cases. Seconds are those of
 training and answering on a core that had other work.
+"""
+FORGOTTEN = """## Forgotten
+
+What training changed: the loss on {texts} held-out sentences in nats per token ({source}), and
+the share of {pairs} minimal pairs of which the right one is found likelier ({pair_source}).
+Mean over seeds, with a 95 % interval for other seeds and other texts; above zero something was
+forgotten. Large bases read so few (`peftcore/training/general_text.py`).
 """
 TRIES = """## Learning rates that were tried
 
@@ -105,6 +115,8 @@ def _lines(named: Sequence[tuple[RealRun, Run]]) -> Iterator[str]:
         ["method", "run", "numbers", "adapter", "seconds", "dev loss", *METRICS.values()],
         [_run_row(real, run) for real, run in named],
     )
+    yield ""
+    yield from _forgotten(named)
     [measured] = [row for row in measured_rates.MEASURED if real_runs.BASE in row.measured_on]
     yield ""
     yield TRIES.format(measured_on=measured.measured_on)
@@ -116,6 +128,35 @@ def _lines(named: Sequence[tuple[RealRun, Run]]) -> Iterator[str]:
         [[title, *_tries(losses)] for title, losses in tried.items()],
     )
     yield ""
+
+
+def _forgotten(named: Sequence[tuple[RealRun, Run]]) -> Iterator[str]:
+    """Yield what each run forgot of general text; nothing unless all read the same."""
+    found = {run.id: run.forgetting() for _, run in named}
+    known = [each for each in found.values() if each is not None]
+    if len(known) < len(named) or len({each.digest for each in known}) > 1:
+        return
+    first = known[0]
+    yield FORGOTTEN.format(
+        texts=len(first.base_loss),
+        source=first.text,
+        pairs=len(first.base_right),
+        pair_source=first.pairs,
+    )
+    rows = []
+    for (real, run), each in zip(named, known, strict=True):
+        changes = estimate_forgetting(each, run.spec.population.seed_numbers())
+        rows.append([real.title, *(_change_text(changes[m].change) for m in (LOSS, PAIRS))])
+    yield from markdown_table(["method", "rise of the loss", "fall of the share"], rows)
+
+
+def _change_text(found: Estimate) -> str:
+    """Return a change with its interval; zero without a sign."""
+    texts = [
+        "none" if value is None else f"{round(value, 3) + 0.0:.3f}".replace("-", "−")
+        for value in (found.mean, found.low, found.high)
+    ]
+    return texts[0] if found.low is None else f"{texts[0]} ({texts[1]} to {texts[2]})"
 
 
 def _inside(named: Sequence[tuple[RealRun, Run]], measured: Mapping[str, Any]) -> Iterator[str]:

@@ -47,6 +47,12 @@ def test_a_run_on_a_real_base_ships_its_results_and_no_text_of_the_data(run):
             assert json.loads(file.metadata()["peftcore"])
 
 
+def test_all_runs_forgot_on_the_same_texts():
+    found = [run.forgetting() for run in SHIPPED]
+    assert {each.digest for each in found} == {found[0].digest}
+    assert [len(each.loss) for each in found] == [run.spec.population.seeds for run in SHIPPED]
+
+
 def test_the_whole_folder_is_small():
     assert sum(path.stat().st_size for path in FOLDER.rglob("*") if path.is_file()) <= MAX_BYTES
 
