@@ -41,7 +41,7 @@ def show_answers(chosen: Comparison) -> None:
         st.info("No example of this seed is like that; show all, or choose another seed.")
         return
     pages = -(-len(picked) // PAGE_SIZE)
-    page = st.pagination(pages, key=f"compare.page.{answer_filter}") if pages > 1 else 1
+    page = pickers.pick_page(pages, f"compare.page.{answer_filter}")
     st.html(answer_html.STYLE)
     rows = {key: group for key, group in answers.groupby("example", sort=False)}  # noqa: C416
     for example in picked[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:

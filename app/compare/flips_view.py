@@ -95,7 +95,7 @@ def _show_items(chosen: Comparison, pair: tuple[str, str], picked: pd.DataFrame,
         st.caption(f"No example is {kind[:1].lower()}{kind[1:]}.")
         return
     pages = -(-len(picked) // PAGE_SIZE)
-    page = st.pagination(pages, key=f"compare.flips.page.{kind}") if pages > 1 else 1
+    page = pickers.pick_page(pages, f"compare.flips.page.{kind}")
     st.html(answer_html.STYLE)
     shown = picked.iloc[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]
     before, after = (_answers_to(chosen.run(run), shown["example"]) for run in pair)

@@ -19,15 +19,16 @@ from peftcore.analysis.comparison import summarize_runs
 from peftcore.analysis.judgement import JudgedRuns
 
 
+DIFFERING, ALL = "Those that differ", "All"
+
+
 def show_settings(chosen: Comparison) -> None:
     """Every setting of every run, those that differ first and marked."""
     table = settings_table.tabulate_settings(chosen.runs)
     differing = int(table["differs"].sum())
-    everything = st.toggle(
-        "Also settings that all runs share", key="compare.all_settings", persist_state="session"
-    )
+    shown_settings = pickers.pick_in_url("Settings", [DIFFERING, ALL], "compare.all_settings")
     st.markdown(f"These runs differ in **{differing}** of {len(table)} settings.")
-    shown = table if everything else table[table["differs"]]
+    shown = table if shown_settings == ALL else table[table["differs"]]
     words = pd.DataFrame(
         {
             "Differs": ["≠" if differs else "" for differs in shown["differs"]],

@@ -212,6 +212,14 @@ def sync_choice(
     return url_state.sync_with_url(label, key, options, format_option=option_text, first=first)
 
 
+def pick_page(pages: int, key: str) -> int:
+    """Offer pages from one on, none to choose where there is only one; kept in the address."""
+    if pages < 2:
+        return 1
+    on_change = sync_choice("Page", list(range(1, pages + 1)), key)
+    return st.pagination(pages, key=key, on_change=on_change)
+
+
 def pick_index(label: str, count: int, key: str, default: int = 0) -> int:
     """Offer numbers from one on, such as layers and heads; return the index of the chosen one.
 

@@ -43,3 +43,16 @@ def test_filter_seed_and_reference_stand_in_the_address():
     page = open_page("compare", "Answers", compare__seed="2", compare__against=runs[0].id)
     assert page.selectbox(key="compare.seed").value == 2
     assert page.selectbox(key="compare.against").value == runs[0].id
+
+
+def test_the_page_of_cards_stands_in_the_address_for_each_filter():
+    runs = make_runs(methods=("lora", "spt"))
+    sources = runs[0].answers()["source"].tolist()
+    page = open_page("compare", "Answers", **{"compare__page__All": "3"})
+    assert sources[16] in html(page).replace("&#x27;", "'")
+    assert page.session_state["compare.page.All"] == 3
+    page.segmented_control(key="compare.filter").set_value("Answers differ").run()
+    assert not page.exception
+    assert page.query_params["compare.page.All"] in ("3", ["3"])
+    gone = open_page("compare", "Answers", **{"compare__page__All": "9"})
+    assert "no page “9” here" in words(gone)

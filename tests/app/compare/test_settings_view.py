@@ -10,10 +10,17 @@ def test_settings_that_differ_are_shown_and_the_rest_on_request():
     table = page.dataframe[0].value
     assert (table["Differs"] == "≠").all()
     assert "method" in set(table["Setting"])
-    page.toggle(key="compare.all_settings").set_value(True).run()
+    page.segmented_control(key="compare.all_settings").set_value("All").run()
+    assert page.query_params["compare.all_settings"] in ("All", ["All"])
     everything = page.dataframe[0].value
     assert len(everything) > len(table)
     assert "shots" in set(everything["Setting"])
+
+
+def test_the_address_asks_for_all_settings():
+    make_runs(methods=("lora", "spt"))
+    page = open_page("compare", "All settings", compare__all_settings="All")
+    assert "shots" in set(page.dataframe[0].value["Setting"])
 
 
 def test_runs_are_grouped_by_a_setting_with_verdicts_on_its_values():
