@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,7 +27,13 @@ from peftcore.system import printing
 
 TASK, LABELS = "miniworld_nli", ("contradiction", "entailment", "neutral")
 SCORED = ("accuracy", "f1", "broken")
-VIEWS = ("Flips", "Slices", "Metrics", "Pareto", "Settings", "Power")
+VIEWS = {  # of the page by group, the first of each as the group opens
+    "Scores": ("Table", "Metrics", "Against one"),
+    "Examples": ("Flips", "Slices", "Answers", "Labels"),
+    "Costs": ("Pareto", "Curves", "Power"),
+    "Settings": ("All settings", "Groups"),
+}
+A_GROUP = "Costs"  # stands on no other row of buttons than that of the groups
 PHRASES = ("it does not say where", "the two are the same", "one is inside and one outside")
 
 
@@ -69,20 +75,38 @@ def _time_clicks(home: str, runs: list[Run], rounds: int) -> Iterator[tuple[str,
         page.goto(f"{address}/compare?runs={','.join(run.id for run in runs)}")
         page.locator(bench_app.CHART).first.wait_for(timeout=bench_app.TIMEOUT_MS)
         bench_app.watch_until_drawn(page)
-        back, to_table = bench_app.choose_option("Flips", "Table")(page), []
-        for name in VIEWS:
-            there = bench_app.choose_option("Flips", name)(page)
-            yield f"view {name}, for the first time", bench_app.time_steps(page, [there], 1)
-            bench_app.time_steps(page, [back], 1)
-            times = bench_app.time_steps(page, [there, back], rounds)
-            to_table += times[1::2]
-            yield f"view {name}", times[::2]
+        home_group = bench_app.choose_option(A_GROUP, "Scores")(page)
+        to_table: list[float] = []
+        for group, (first, *others) in VIEWS.items():
+            open_group = bench_app.choose_option(A_GROUP, group)(page)
+            if first != "Table":
+                times = yield from _time_view(page, first, (open_group, home_group), rounds)
+                to_table += times
+                bench_app.time_steps(page, [open_group], 1)
+            back = bench_app.choose_option(first, first)(page)
+            for name in others:
+                there = bench_app.choose_option(first, name)(page)
+                times = yield from _time_view(page, name, (there, back), rounds)
+                to_table += times if first == "Table" else []
+            bench_app.time_steps(page, [home_group], 1)
         yield "view Table", to_table
         page.get_by_role("button", name="Runs and margin").click()
         up, down = (bench_app.number_step("Equal within", way)(page) for way in ("Up", "Down"))
         yield "another margin, for the first time", bench_app.time_steps(page, [up], 1)
         bench_app.time_steps(page, [down], 1)
         yield "another margin", bench_app.time_steps(page, [up, down], rounds)
+
+
+def _time_view(
+    page: Any, name: str, steps: tuple[Callable[[], None], Callable[[], None]], rounds: int
+) -> Generator[tuple[str, list[float]], None, list[float]]:
+    """Yield the times of a view, the first apart; steps: there and back. Return those back."""
+    there, back = steps
+    yield f"view {name}, for the first time", bench_app.time_steps(page, [there], 1)
+    bench_app.time_steps(page, [back], 1)
+    times = bench_app.time_steps(page, [there, back], rounds)
+    yield f"view {name}", times[::2]
+    return times[1::2]
 
 
 def make_store(folder: Path, methods: int, seeds: int, items: int) -> list[Run]:

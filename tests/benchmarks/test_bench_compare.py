@@ -2,9 +2,14 @@
 
 from support.pages import charts, open_page, words
 
+from app.compare import views
 from peftcore import paths
 from peftcore.analysis import run_tables
 from peftcore.benchmarks import bench_compare
+
+
+def test_every_view_of_the_page_is_timed():
+    assert {name: tuple(group) for name, group in views.GROUPS.items()} == bench_compare.VIEWS
 
 
 def test_made_up_runs_are_compared_like_others(monkeypatch, tmp_path):
