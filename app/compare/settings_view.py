@@ -18,7 +18,6 @@ from peftcore.analysis import judgement, settings_table
 from peftcore.analysis.comparison import summarize_runs
 from peftcore.analysis.judgement import JudgedRuns
 
-
 DIFFERING, ALL = "Those that differ", "All"
 
 
