@@ -184,9 +184,8 @@ def _run_members(run: Run, with_answers: bool) -> dict[str, bytes]:
 
 
 def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
-    """Tabulate every score of every run, and the means with their intervals."""
-    from peftcore.analysis.comparison import interval
-    from peftcore.metrics.scores import metric_range
+    """Tabulate every score of every run, and the means with their intervals and whom they mean."""
+    from peftcore.analysis.score_estimates import score_estimates
 
     singles, means = [], []
     for run in runs:
@@ -195,12 +194,15 @@ def _summary_tables(runs: Sequence[Run]) -> dict[str, bytes]:
         for metric, values in sorted(run.scores().items()):
             pairs = zip(numbers, values, strict=False)
             singles += [(*names, metric, seed, value) for seed, value in pairs]
-            estimate = interval(values, metric_range(metric))
-            means.append((*names, metric, estimate.mean, estimate.low, estimate.high, estimate.n))
+        for metric, found in sorted(score_estimates(run).items()):
+            limits = (found.mean, found.low, found.high, found.population)
+            means.append((*names, metric, *limits, found.seeds, found.items or None, found.reason))
     heads = ("run", "base", "task", "method", "metric")
     return {
         "tables/scores.csv": _csv((*heads, "seed", "value"), singles),
-        "tables/summary.csv": _csv((*heads, "mean", "low", "high", "n"), means),
+        "tables/summary.csv": _csv(
+            (*heads, "mean", "low", "high", "about", "seeds", "examples", "reason"), means
+        ),
     }
 
 

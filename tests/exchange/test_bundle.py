@@ -1,4 +1,6 @@
+import csv
 import hashlib
+import io
 import json
 import xml.etree.ElementTree as ET
 import zipfile
@@ -7,6 +9,7 @@ import pytest
 from support.runs import make_run
 
 from peftcore import paths
+from peftcore.analysis.score_estimates import score_estimates
 from peftcore.errors import BadInput
 from peftcore.exchange import bundle
 from peftcore.reports.tuning import TriedRates
@@ -55,6 +58,17 @@ def test_a_bundle_has_the_report_and_its_figures(tmp_path):
     bundle.write_bundle(runs, tmp_path / "b.zip", with_answers=True)
     with zipfile.ZipFile(tmp_path / "b.zip") as file:
         assert "Answers side by side" in file.read("report.html").decode()
+
+
+def test_the_summary_says_whom_its_intervals_are_about(tmp_path):
+    run = make_run("lora")
+    bundle.write_bundle([run], tmp_path / "a.zip")
+    text = zipfile.ZipFile(tmp_path / "a.zip").read("tables/summary.csv").decode()
+    rows = {row["metric"]: row for row in csv.DictReader(io.StringIO(text))}
+    accuracy, wanted = rows["accuracy"], score_estimates(run)["accuracy"]
+    assert accuracy["about"] == "this task"
+    assert float(accuracy["low"]) == pytest.approx(wanted.low)
+    assert accuracy["examples"] == str(run.answers()["example"].nunique())
 
 
 def test_the_report_in_a_bundle_says_how_often_each_method_was_tried(tmp_path):
