@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from peftcore.adapters import lower_layers
+from peftcore.adapters import last_feed_forward, lower_layers
 from peftcore.adapters.base import HEAD_STATS, Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
@@ -106,6 +106,7 @@ class AdaptedModel:
         self.can_resume = lower_layers.make_skippable(
             self.model, base.structure, self.first_touched
         )
+        last_feed_forward.make_short(self.model, adapter)
 
     @property
     def trainable_tensors(self) -> dict[str, Tensor]:
@@ -270,7 +271,12 @@ class AdaptedModel:
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the logits and the extra costs (n,) that the method added on the way."""
-        with self.active(coords, len(batch.input_ids), tensors) as (mix, _):
+        # The head reads the targets' positions, each one place before its target.
+        read = None if batch.targets is None else batch.targets.shape[1] + 1
+        with (
+            self.active(coords, len(batch.input_ids), tensors) as (mix, _),
+            last_feed_forward.reading(read),
+        ):
             return self._logits(batch, mix), mix.costs
 
     def states_below(self, batch: Batch) -> Tensor:

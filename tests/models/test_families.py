@@ -232,7 +232,7 @@ def test_changed_weights_are_those_of_a_model_that_holds_them(name):
 @pytest.mark.parametrize("method", ["prompt_tuning", "prefix_tuning"])
 @pytest.mark.parametrize("name", [n for n in SUPPORTED if KIND[n] != "encoder"])
 def test_an_answer_does_not_depend_on_the_rows_beside_it(name, method):
-    """A row shorter than the window beside one that is far longer, greedily, with a cache."""
+    """Case A26 (huggingface/transformers#37574): a short row beside one far longer, greedily."""
     base = build_family(name, windowed=True)
     if not base.structure.sees_window:
         pytest.skip("no layer of this family sees a window")
