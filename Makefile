@@ -11,7 +11,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # Two processes: one drives the browser while the other goes through everything else.
 PARALLEL := -n 2 --dist loadscope --no-loadscope-reorder
 
-.PHONY: app test check gpu
+.PHONY: app test check gpu soak
 
 app: $(VENV)/runtime.stamp
 	$(BIN)/streamlit run app/server.py
@@ -38,3 +38,6 @@ $(VENV)/extra.stamp: requirements-extra.txt $(VENV)/runtime.stamp
 GPU_OUT ?= workspace/gpu
 gpu:
 	$(PYTHON) -m peftcore bench gpu --out $(GPU_OUT)
+# Kills, full disks and crowds: under twenty minutes on two cores.
+soak: $(VENV)/extra.stamp
+	$(BIN)/python -m peftcore bench soak

@@ -66,7 +66,7 @@ def rating_crowd(
         _check_ratings(ratings, raters * items, min(OVERLAP, raters))
     else:
         with tempfile.TemporaryDirectory() as folder:
-            times = _rate_in_threads(
+            times = rate_in_threads(
                 database or f"sqlite:///{folder}/crowd.sqlite", raters, items, think
             )
     seconds, processor = time.perf_counter() - began, time.process_time() - processor
@@ -95,7 +95,7 @@ def rating_crowd(
     printing.print_result(with_machine_info(value), as_json, lines)
 
 
-def _rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
+def rate_in_threads(url: str, raters: int, items: int, think: float) -> dict[str, list[float]]:
     """Return act → seconds of every call; BadInput if the store has not exactly what was rated."""
     rating_store = rating.RatingStore(url)
     project, tokens = create_rating_project(rating_store, raters, items)

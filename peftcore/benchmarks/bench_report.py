@@ -239,6 +239,21 @@ SECTIONS = (
             "worst ms": number_column("worst_ms", ".1f"),
         },
     ),
+    Section(
+        "soak",
+        "Kills, full disks, crowds and moves",
+        "Each at random moments that the seed decides, on workspaces of their own and the smallest "
+        "run (tiny-bert, LoRA). Wrong: whatever was acknowledged and is not there, is there twice, "
+        "or differs from an undisturbed run in a byte.",
+        {
+            "what": text_column("what"),
+            "how": text_column("how"),
+            "times": text_column("times"),
+            "wrong": text_column("wrong"),
+            "found": text_column("found"),
+            "seconds": number_column("seconds", ".0f"),
+        },
+    ),
 )
 
 

@@ -21,6 +21,7 @@ from peftcore import paths
 
 TOKEN_VARIABLE = "PEFTCORE_WORKER"  # environment variable that carries a worker's token
 START_TIME_TOLERANCE = 1.0  # seconds two readings of one start time may differ
+FIRST_CLOCK_TIME = 1e9  # seconds: 2001 by the clock, and 31 years of a system that runs
 
 
 @dataclass(frozen=True)
@@ -28,7 +29,7 @@ class ProcessIdentity:
     """One process on one machine; `token` is empty if it was not started as a worker."""
 
     pid: int
-    started: float  # epoch seconds
+    started: float  # as `_start_time` has it; of earlier versions epoch seconds
     token: str = ""
     host: str = ""
 
@@ -42,7 +43,9 @@ class ProcessIdentity:
             return None
         try:
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) <= START_TIME_TOLERANCE
+            stored_by_clock = self.started > FIRST_CLOCK_TIME
+            started = process.create_time() if stored_by_clock else _start_time(process)
+            same = abs(started - self.started) <= START_TIME_TOLERANCE
             dead = process.status() in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         except psutil.Error:
             return None
@@ -119,7 +122,21 @@ def python_environment() -> dict[str, str]:
 
 def identify(pid: int) -> ProcessIdentity:
     """Return the identity of a process of this machine, without a token."""
-    return ProcessIdentity(pid, psutil.Process(pid).create_time(), host=socket.gethostname())
+    return ProcessIdentity(pid, _start_time(psutil.Process(pid)), host=socket.gethostname())
+
+
+def _start_time(process: psutil.Process) -> float:
+    """Return when a process started, in seconds since the system did where that can be read.
+
+    By the clock, which is all that other systems have, it would move whenever the clock is set, and
+    a living process would count as gone.
+    """
+    try:
+        fields = Path(f"/proc/{process.pid}/stat").read_text("utf-8", errors="replace")
+    except OSError:
+        return process.create_time()
+    ticks = fields.rpartition(")")[2].split()[19]  # of the name in brackets anything may be a part
+    return int(ticks) / os.sysconf("SC_CLK_TCK")
 
 
 def terminate(identity: ProcessIdentity, timeout: float = 5.0) -> bool:

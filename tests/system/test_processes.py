@@ -54,3 +54,26 @@ def test_one_that_ends_at_once_is_known_and_does_not_stay(tmp_path):
         while identity.find_process() and time.monotonic() < until:
             time.sleep(0.02)
         assert identity.find_process() is None
+
+
+def test_a_clock_that_is_set_does_not_make_a_living_process_another(monkeypatch):
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as process:
+        identity = processes.identify(process.pid)
+        boot_time = psutil._psplatform.boot_time
+        monkeypatch.setattr(psutil._psplatform, "boot_time", lambda: boot_time() - 3600)
+        assert identity.find_process() is not None
+        assert replace(identity, started=identity.started + 5).find_process() is None
+        process.communicate()
+
+
+def test_one_that_an_earlier_version_wrote_down_by_the_clock_is_known(monkeypatch):
+    with subprocess.Popen(
+        [sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE
+    ) as process:
+        started = psutil.Process(process.pid).create_time()
+        identity = replace(processes.identify(process.pid), started=started)
+        assert identity.find_process() is not None
+        assert replace(identity, started=started - 5).find_process() is None
+        process.communicate()

@@ -1,0 +1,1 @@
+"""Parts of `bench soak`: kills, full disks, crowds and moves, each checked for what was lost."""

@@ -1,0 +1,43 @@
+"""The short campaign, in a process of its own, since forks of a test's process have its threads."""
+
+import json
+import os
+import subprocess
+import sys
+
+from peftcore import paths
+from peftcore.benchmarks.soak import children
+
+
+def test_kills_full_disks_and_a_clock_that_is_set_lose_nothing(tmp_path):
+    command = [sys.executable, "-m", "peftcore", "bench", "soak", "--short", "--json"]
+    done = subprocess.run(
+        command, cwd=paths.ROOT, env=os.environ | {"TMPDIR": str(tmp_path)}, capture_output=True,
+        text=True, timeout=600,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr[-2000:]
+    rows = json.loads(done.stdout)["rows"]
+    assert all(row["times"] and not row["wrong"] for row in rows if "left out" not in row["how"])
+    assert {"in training", "in writing a checkpoint", "in saving a rating"} <= {
+        row["what"] for row in rows
+    }
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_was_acknowledged_before_a_kill_is_known(tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        "import pathlib, sys, time\n"
+        "from peftcore.benchmarks.soak import children\n"
+        "home = pathlib.Path(sys.argv[1])\n"
+        "child = children.fork(home, lambda say: (say('one'), time.sleep(600)))\n"
+        "while not child.read(1): pass\n"
+        "child.kill()\n"
+        "print(child.lines, child.status, child.running())\n"
+        "print(children.call(home, lambda: 6 * 7))\n",
+        str(tmp_path / "a" / "home"),
+    ]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert printed.stdout.splitlines() == ["['one'] 9 False", "42"]
+    assert (tmp_path / children.LOG_NAME).is_file()
