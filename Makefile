@@ -38,6 +38,7 @@ $(VENV)/extra.stamp: requirements-extra.txt $(VENV)/runtime.stamp
 GPU_OUT ?= workspace/gpu
 gpu:
 	$(PYTHON) -m peftcore bench gpu --out $(GPU_OUT)
+
 # Kills, full disks and crowds: under twenty minutes on two cores.
 soak: $(VENV)/extra.stamp
 	$(BIN)/python -m peftcore bench soak

@@ -26,6 +26,7 @@ from app.state.run_catalog import task_title
 from app.ui import url_state
 from app.ui.charts import chart
 from app.ui.widgets import csv_bytes, format_duration
+from peftcore.analysis import missing_scores
 from peftcore.rating import HumanScore
 
 SMOOTHING = (1, 3, 5, 9, 15)  # steps
@@ -66,6 +67,9 @@ def show_summary(chosen: Comparison) -> None:
             ),
         },
     )
+    names = {run: style.name for run, style in chosen.styles.items()}
+    for sentence in missing_scores.missing_in_words(chosen.runs, [chosen.metric], names):
+        st.warning(sentence)
     if chosen.human_scores:
         st.caption(_human_score_note(list(chosen.human_scores.values())))
     name = f"{chosen.file_stem}-summary"

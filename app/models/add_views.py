@@ -6,7 +6,6 @@ A path is never taken from what is typed: files are uploaded, or laid into the w
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable
 from typing import BinaryIO
 
@@ -18,6 +17,7 @@ from peftcore.intake import places
 from peftcore.intake.known_bases import KNOWN_BASES, KnownBase
 from peftcore.intake.request import HUB_PATTERN, IntakeJob, IntakeRequest
 from peftcore.models import catalog
+from peftcore.system import server_limits
 
 BLOCK_BYTES = 1 << 20
 
@@ -102,9 +102,8 @@ def _show_files() -> None:
 
 
 def upload_limit_megabytes() -> int:
-    """Return the largest upload, in MB: PEFTCORE_MAX_UPLOAD_MB, or 500."""
-    text = os.environ.get("PEFTCORE_MAX_UPLOAD_MB", "")
-    return int(text) if re.fullmatch(r"[1-9]\d{0,5}", text) else 500
+    """Return the largest upload, in MB."""
+    return server_limits.BASE_FILE.value
 
 
 def keep_upload(file: BinaryIO, name: str) -> str:

@@ -20,7 +20,7 @@ from app.state.score_estimates import score_estimates
 from app.training import queue_panel, run_actions, run_overlay
 from app.ui import charts, errors, job_panel, widgets
 from app.ui.population import estimates_caption, pick_population
-from peftcore.analysis import best_steps
+from peftcore.analysis import best_steps, missing_scores
 from peftcore.analysis.inference import Estimate
 from peftcore.errors import BadInput
 from peftcore.jobs.background import TrainingJob
@@ -149,6 +149,8 @@ def _show_scores(run: Run) -> None:
         alt="Mean, 95 % interval, number of seeds and test examples of each score",
     )
     st.caption(estimates_caption(population, list(estimates.items())))
+    for sentence in missing_scores.missing_in_words([run], list(scores), {run.id: "This run"}):
+        st.warning(sentence)
     with st.expander("Every seed", icon=charts.TABLE_ICON):
         names = run.spec.population.seed_numbers()
         titles = {name: find_measure(name).title for name in scores}

@@ -14,6 +14,7 @@ from app.ui import pickers, widgets
 from peftcore.data import tables
 from peftcore.data.tables import TablePreview
 from peftcore.errors import BadInput
+from peftcore.system import server_limits
 from peftcore.tasks import table
 from peftcore.tasks.table import ColumnMapping, MappedTable, TaskKind
 
@@ -42,7 +43,7 @@ def show_import_form(page: str) -> None:
     file = st.file_uploader(
         "Your file",
         type=["csv", "tsv", "txt", "jsonl", "ndjson", "json"],
-        max_upload_size=20,
+        max_upload_size=server_limits.TABLE_FILE.value,
         key=f"{page}.file",
     )
     if file is None:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from peftcore import tasks
-from peftcore.analysis import best_steps, comparability, comparison, judgement, run_tables
+from peftcore.analysis import (
+    best_steps,
+    comparability,
+    comparison,
+    judgement,
+    missing_scores,
+    run_tables,
+)
 from peftcore.analysis.base_answers import BaseReference, references_of
 from peftcore.analysis.best_steps import BestSteps
 from peftcore.analysis.inference import POPULATIONS, Population
@@ -200,7 +207,7 @@ def compare(
         judgement.with_estimates(summary, found),
         found,
         _count_tries(chosen, store.all()),
-        comparability.caveats(chosen),
+        comparability.caveats(chosen) + missing_scores.missing_in_words(chosen, [name]),
         references_of(zero_shot.of_runs(chosen), name),
         {run.id: best_steps.best_steps(run) for run in chosen},
     )

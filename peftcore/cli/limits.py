@@ -19,6 +19,7 @@ from peftcore.runs.store import RunStore
 from peftcore.system import printing
 from peftcore.system.option_groups import grouped
 from peftcore.training.checkpoint import load_adapter
+from peftcore.training.predict import check_typed
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def _check_base(base: str, probe: ProbeSettings, as_json: bool) -> None:
     """Put a random prefix before every attention layer: is content only scaled, and shifted?"""
     adapted = random_prefix(load_base(base, device="cpu"), probe.length or 4, probe.seed_index)
     text = probe.text or "the cat sees the dog"
+    check_typed(text)
     example = Example("typed", text, text, parts=(text,))
     layers = measurements.compare_layers(adapted, example, probe.switches(None), probe.dtype)
     _show({"base": base, "dtype": probe.dtype}, layers, as_json)

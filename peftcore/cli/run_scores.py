@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from peftcore.analysis import missing_scores
 from peftcore.analysis.forgetting import estimate_forgetting
 from peftcore.analysis.inference import Estimate, Population
 from peftcore.analysis.run_tables import ScoredRun
@@ -22,7 +23,11 @@ def scores_with_intervals(
     Metrics without parts by item speak of these examples whatever is asked for.
     """
     estimates = score_estimates(run, population)
-    return {metric: _with_interval(estimates[metric], x) for metric, x in run.scores().items()}
+    return {
+        metric: _with_interval(estimates[metric], values)
+        | {"missing": missing_scores.missing_seeds(run, metric)}
+        for metric, values in run.scores().items()
+    }
 
 
 def _with_interval(found: Estimate, values: list[float]) -> dict[str, Any]:
@@ -47,7 +52,11 @@ def score_lines(by_metric: Mapping[str, Mapping[str, Any]]) -> Iterator[str]:
         )
         for name, s in by_metric.items()
     ]
-    return format_table(["metric", "mean", "low", "high", "about", "seeds"], rows)
+    yield from format_table(["metric", "mean", "low", "high", "about", "seeds"], rows)
+    for name, s in by_metric.items():
+        if s["missing"]:
+            left = len(s["seeds"]) - len(s["missing"])
+            yield f"{name} is no number for seeds {s['missing']}; the mean is of the other {left}"
 
 
 def forgetting_with_intervals(run: Run) -> dict[str, dict[str, Any]]:

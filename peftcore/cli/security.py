@@ -103,8 +103,10 @@ REGISTER = (
     ),
     Risk(
         "Uploads",
-        "limits of bytes, rows, columns, fields and bad lines, named in a sentence",
+        "limits of bytes, rows, fields, cells, steps and points are settings, named in a sentence",
         (
+            "tests/system/test_server_limits.py"
+            "::test_what_is_asked_the_limit_and_its_setting_are_named",
             "tests/tasks/test_table.py::test_files_that_cannot_be_used_are_refused_in_words",
             "tests/data/test_tables.py::test_a_file_of_bad_lines_is_not_read_to_its_end",
         ),
@@ -154,7 +156,11 @@ REGISTER = (
     Risk(
         "Killing the wrong process",
         "number, start time, token and host are compared before each signal",
-        ("tests/runs/test_store.py::test_a_recycled_process_number_does_not_keep_a_run_alive",),
+        (
+            "tests/runs/test_store.py::test_a_recycled_process_number_does_not_keep_a_run_alive",
+            "tests/system/test_processes.py"
+            "::test_a_clock_that_is_set_does_not_make_a_living_process_another",
+        ),
     ),
     Risk(
         "Orphans after a crash",
@@ -162,6 +168,8 @@ REGISTER = (
         (
             "tests/jobs/test_queue.py::test_a_job_whose_worker_was_killed_is_lost_and_frees_its_device",
             "tests/training/test_trainer.py::test_a_run_resumes_from_its_checkpoint_to_the_same_bytes",
+            "tests/benchmarks/test_bench_soak.py"
+            "::test_kills_full_disks_and_a_clock_that_is_set_lose_nothing",
         ),
     ),
     Risk(
@@ -182,8 +190,11 @@ REGISTER = (
             "::test_a_file_and_its_name_are_on_the_disk_before_the_move_returns",
             "tests/cli/test_border.py"
             "::test_what_the_machine_refuses_is_a_sentence_and_a_fault_of_ours_an_id",
+            "tests/benchmarks/test_bench_soak.py"
+            "::test_kills_full_disks_and_a_clock_that_is_set_lose_nothing",
+            "tests/system/test_atomic_files.py"
+            "::test_a_file_that_finds_no_room_leaves_the_old_one_and_nothing_else",
         ),
-        "no test fills a disk",
     ),
     Risk(
         "NaN and divergence",
@@ -195,6 +206,8 @@ REGISTER = (
             "::test_an_adapter_with_a_value_that_is_no_number_is_refused_by_name",
             "tests/system/test_safetensors_files.py"
             "::test_weights_that_are_no_numbers_are_refused_by_name_and_count",
+            "tests/cli/test_results.py"
+            "::test_a_seed_whose_score_is_no_number_is_named_and_not_averaged",
         ),
     ),
     Risk(

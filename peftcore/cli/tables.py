@@ -14,7 +14,7 @@ from peftcore.cli import app
 from peftcore.data import table_checks, tables
 from peftcore.data.table_checks import Reader, Splits
 from peftcore.errors import BadInput
-from peftcore.system import printing
+from peftcore.system import printing, server_limits
 from peftcore.system.option_groups import grouped
 from peftcore.tasks import table
 from peftcore.tasks.table import ColumnMapping, MappedTable, TaskKind
@@ -132,7 +132,7 @@ def _read(file: Path) -> bytes:
     if not path.is_file():
         raise BadInput(f"there is no file {str(path)[:200]!r}")
     with path.open("rb") as content:
-        return content.read(tables.MAX_BYTES + 1)
+        return content.read(server_limits.TABLE_FILE.value * 1_000_000 + 1)
 
 
 def _reader(base: str, labels: Sequence[str]) -> Reader | None:

@@ -27,7 +27,7 @@ from peftcore.models import catalog
 from peftcore.pretraining.text import TOKENS, pretrain_base
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
-from peftcore.system import printing
+from peftcore.system import printing, server_limits
 from peftcore.system.job_folder import JobFailed
 from peftcore.system.option_groups import grouped
 from peftcore.training import label_check, planning, presets
@@ -35,6 +35,8 @@ from peftcore.training.label_check import LabelCheck
 
 if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
+
+LARGE_SHARE = 10  # a run of more than a tenth of the limit is announced with its estimate
 
 Queued = Annotated[bool, typer.Option("--queue", help="Leave it to a worker, and return.")]
 Again = Annotated[bool, typer.Option("--again", help="Train even if the run is done.")]
@@ -68,6 +70,8 @@ def train(
     checked = label_check.check_labels(wanted.base, wanted.task, wanted.training.label_words)
     if checked and not checked.is_fair:
         typer.echo(f"{checked.in_words()} --label-word LABEL=WORD asks in a word.", err=True)
+    if note := _long_note(wanted):
+        typer.echo(note, err=True)
     if queue:
         _enqueue(wanted, resources.device, again, as_json)
         return
@@ -87,6 +91,21 @@ def _size_note(options_given: TrainOptions, spec: RunSpec) -> str:
     return (
         f"{spec.base} has {parameters / 1e6:.0f} M numbers; what is not set is that of its usual "
         f"size ({size.text()}). --preset quick or thorough takes another."
+    )
+
+
+def _long_note(spec: RunSpec) -> str:
+    """Say of a large run, before it starts, how long it will take, how large it may be, and why."""
+    size, limit = planning.check_size(spec), server_limits.SEED_STEPS
+    if size * LARGE_SHARE < limit.value or api.finished_run(spec):
+        return ""
+    from peftcore.training.estimate import estimate_cost
+
+    cost = estimate_cost(spec, load_base(spec.base))
+    return (
+        f"{size:,} of at most {limit.value:,} {limit.unit} ({limit.variable}): about "
+        f"{(cost.seconds or 0) / 60:,.0f} minutes, {cost.memory_bytes / 1e9:.1f} GB of memory. "
+        "Ctrl+C stops it within one step, and what was learnt is kept."
     )
 
 

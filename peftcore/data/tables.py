@@ -24,12 +24,10 @@ from peftcore.data.sources import (
     iter_json_objects,
 )
 from peftcore.errors import BadInput
+from peftcore.system import server_limits
 
-MAX_BYTES = 20_000_000
-MAX_ROWS = 100_000
 MAX_COLUMNS = 200
 MAX_BAD_LINES = 10_000  # a quotation mark that is never closed makes all lines after it bad
-MAX_FIELD_CHARACTERS = 10_000  # characters
 SEPARATORS = ",;\t|"
 ANSWERING = ("assistant", "gpt", "model", "bot")  # who answers in a chat
 TRIED_RECORDS = 50  # by which the separator is chosen
@@ -58,9 +56,8 @@ def preview_table(content: bytes, filename: str) -> TablePreview:
     suffix = PurePath(filename).suffix.lower()
     if suffix not in CSV_SUFFIXES + JSON_LINES_SUFFIXES:
         raise BadInput(f"a .csv, .tsv or .jsonl file is needed; got {filename!r}")
-    if len(content) > MAX_BYTES:
-        megabytes = len(content) / 1e6
-        raise BadInput(f"the file has {megabytes:.1f} MB; at most {MAX_BYTES / 1e6:.0f} MB fit")
+    megabytes = len(content) / 1e6
+    server_limits.TABLE_FILE.check(megabytes, f"the file has {megabytes:.1f} MB")
     if not content.removeprefix(b"\xef\xbb\xbf").strip():
         raise BadInput("the file is empty; it needs a header and rows")
     if suffix in CSV_SUFFIXES:
@@ -291,9 +288,10 @@ def _scalar_text(value: Any) -> str | None:
 
 def _length_problem(columns: Sequence[str], fields: Sequence[str]) -> str | None:
     """Return in words the first field that is too long, or None."""
+    limit = server_limits.FIELD.value
     for name, field in zip(columns, fields, strict=True):
-        if len(field) > MAX_FIELD_CHARACTERS:
-            return f"{name!r:.60} has {len(field)} characters; at most {MAX_FIELD_CHARACTERS} fit"
+        if len(field) > limit:
+            return f"{name!r:.60} has {len(field)} characters; at most {limit} fit"
     return None
 
 
@@ -308,5 +306,6 @@ def _check_bad_count(bad: Sequence[BadLine]) -> None:
 
 def _check_row_count(rows: Sequence[Record]) -> None:
     """Raise BadInput if there are too many rows."""
-    if len(rows) > MAX_ROWS:
-        raise BadInput(f"the file has more than {MAX_ROWS} rows; cut it or draw a sample")
+    server_limits.TABLE_ROWS.check(
+        len(rows), "the file has too many rows", "cut it or draw a sample"
+    )

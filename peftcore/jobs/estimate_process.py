@@ -29,13 +29,13 @@ from peftcore.errors import BadInput
 from peftcore.jobs.worker import resolve_device
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.spec import RunSpec
-from peftcore.system import malloc, processes
+from peftcore.system import malloc, processes, server_limits
 from peftcore.training import planning
 from peftcore.training.planning import CostEstimate
 
 IDLE_SECONDS = 60.0  # without a request, after which the base is let go
 END_SECONDS = 900.0  # without a request, after which the process ends
-MAX_BYTES, MIN_BYTES = 6e9, 2e9  # of memory that the process may take; less where less is free
+MIN_BYTES = 2e9  # of memory that the process may take at least
 FREE_SHARE = 0.8  # of the free memory
 POLL_SECONDS = 0.25  # between two looks at whether anybody still waits
 COMMAND = (sys.executable, "-m", "peftcore.jobs.estimate_process")
@@ -206,7 +206,7 @@ def limit_memory() -> None:
     except ImportError:  # not on Windows
         return
     free = FREE_SHARE * psutil.virtual_memory().available
-    limit = int(max(MIN_BYTES, min(MAX_BYTES, free)))
+    limit = int(max(MIN_BYTES, min(1e6 * server_limits.ESTIMATE_MEMORY.value, free)))
     resource.setrlimit(resource.RLIMIT_DATA, (limit, resource.RLIM_INFINITY))
 
 

@@ -7,11 +7,14 @@ from collections.abc import Callable, Sequence
 
 from peftcore.errors import BadInput
 from peftcore.jobs import background
+from peftcore.runs import disk_use
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps.engines.base import NOT_STARTABLE_STATES, Engine, Shard, ShardOutcome
 from peftcore.sweeps.spec import SweepCell, SweepJob, spec_label
 from peftcore.sweeps.status import CellState, cell_states
+from peftcore.system import disk_space
+from peftcore.training.planning import PATH_BYTES
 
 
 def run_sweep(
@@ -57,6 +60,7 @@ def _run_missing_shards(
         for part in state.shards
         if part.state not in NOT_STARTABLE_STATES
     ]
+    disk_space.require_space(sweep_job.folder, room_needed(states, len(todo)))
     for outcome in engine.run_shards(todo, sweep_job.stop_requested):
         _record_outcome(sweep_job, cell_of_shard[outcome.shard_id], outcome)
         if outcome.state == "done":
@@ -69,6 +73,16 @@ def _run_missing_shards(
     if problems:
         raise BadInput(f"{len(problems)} runs could not be put together, first {problems[0]}")
     _refuse_unfinished(cell_states(cells, store))
+
+
+def room_needed(states: Sequence[CellState], missing: int) -> int:
+    """Return the bytes that so many shards will take: as many each as the largest that is done.
+
+    Before the first is done, what a run's path may take; its checkpoint is asked for by itself.
+    """
+    done = [state.run for state in states if state.run]
+    largest = max((sum(disk_use.disk_use(run).values()) for run in done), default=PATH_BYTES)
+    return missing * largest
 
 
 def _failure_message(outcome: ShardOutcome) -> str:

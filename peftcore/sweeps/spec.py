@@ -34,10 +34,10 @@ from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps.grid import Axis, Variation, grid_cells
+from peftcore.system import server_limits
 from peftcore.training import planning
 
 MAX_FILE_BYTES = 200_000  # of a sweep's file: YAML of megabytes takes minutes to read
-MAX_CELLS = 5000  # of one sweep: more are a typing error
 
 
 class SweepMethod(Settings):
@@ -102,8 +102,7 @@ class Sweep(background.JobRequest):
         for base, task, entry in itertools.product(self.bases, self.tasks, self.methods):
             for spec in self._specs_of_method(base, task, entry):
                 by_id.setdefault(spec.id, spec)
-                if len(by_id) > MAX_CELLS:
-                    raise BadInput(f"a sweep has at most {MAX_CELLS} cells; this one has more")
+                server_limits.SWEEP_CELLS.check(len(by_id), "this sweep has too many runs")
         return list(by_id.values())
 
     def cells(self) -> list[SweepCell]:

@@ -17,10 +17,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from peftcore.errors import BadInput
+from peftcore.system import server_limits
 
-MAX_MEMBER_BYTES = 1_000_000_000  # bytes, unpacked
-MAX_TOTAL_BYTES = 4_000_000_000
-MAX_MEMBERS = 5_000
 MAX_RATIO = 200  # of a large member's size to what it takes in the zip: tables reach 30
 SMALL_BYTES = 10_000_000  # members up to here may be as thin as they like
 CHECKSUMS_NAME = "SHA256SUMS"
@@ -56,16 +54,15 @@ class CheckedZip:
             raise BadInput(f"there is no file {str(path)!r}") from None
         except (zipfile.BadZipFile, OSError, NotImplementedError, ValueError) as error:
             raise BadInput(f"{path.name} is not a zip file that can be read: {error}") from None
-        if len(entries) > MAX_MEMBERS:
-            raise BadInput(f"{path.name} has {len(entries):,} members; at most {MAX_MEMBERS:,}")
+        server_limits.ZIP_MEMBERS.check(len(entries), f"{path.name} has {len(entries):,} members")
         self._entries: dict[str, zipfile.ZipInfo] = {}
         for entry in entries:
             _check_entry(path.name, entry, allowed_names)
             if entry.filename in self._entries:
                 raise BadInput(f"{path.name} has two members called {entry.filename!r}")
             self._entries[entry.filename] = entry
-        if sum(entry.file_size for entry in entries) > MAX_TOTAL_BYTES:
-            raise BadInput(f"{path.name} unpacks to more than {MAX_TOTAL_BYTES:,} bytes")
+        total = sum(entry.file_size for entry in entries)
+        server_limits.ZIP_TOTAL.check(total / 1e6, f"{path.name} unpacks to {total:,} bytes")
         self.name = path.name
 
     def names(self) -> list[str]:
@@ -124,11 +121,9 @@ def _check_entry(zipped: str, entry: zipfile.ZipInfo, allowed_names: re.Pattern[
         raise BadInput(f"{quoted_name} in {zipped} is encrypted or compressed in an unusual way")
     if not allowed_names.fullmatch(name):
         raise BadInput(f"{zipped} holds a file that does not belong there: {quoted_name}")
-    if entry.file_size > MAX_MEMBER_BYTES:
-        raise BadInput(
-            f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes; at most "
-            f"{MAX_MEMBER_BYTES:,}"
-        )
+    server_limits.ZIP_MEMBER.check(
+        entry.file_size / 1e6, f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes"
+    )
     if entry.file_size > max(SMALL_BYTES, MAX_RATIO * entry.compress_size):
         raise BadInput(
             f"{quoted_name} in {zipped} unpacks to {entry.file_size:,} bytes from "

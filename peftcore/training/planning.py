@@ -16,6 +16,7 @@ from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
+from peftcore.system import server_limits
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -98,7 +99,7 @@ def build_spec(
             f"FEB's protocol judges a label with its explanation, and {task_definition.title} asks "
             "for none: choose a task with explanations, or protocol shared"
         )
-    return RunSpec(
+    spec = RunSpec(
         base=name,
         task=task,
         method=method,
@@ -108,6 +109,8 @@ def build_spec(
         evaluation=evaluation_settings,
         start=start,
     )
+    check_size(spec)
+    return spec
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,19 @@ def prompt_length(spec: RunSpec, base: BaseModel) -> int:
     return method.prompt_length(method.Config.make(spec.settings))
 
 
+def check_size(spec: RunSpec) -> int:
+    """Return seeds × vertices × steps of a run; BadInput if this server allows fewer."""
+    members, steps = spec.population, spec.training.steps if METHODS[spec.method].trains() else 0
+    size = members.seeds * members.vertices * steps
+    simplex = f" × {members.vertices} vertices" if members.vertices > 1 else ""
+    server_limits.SEED_STEPS.check(
+        size,
+        f"{members.seeds} seeds{simplex} × {steps:,} steps are {size:,}",
+        "take fewer seeds or steps",
+    )
+    return size
+
+
 def check_spec(spec: RunSpec, base: BaseModel) -> None:
     """Raise BadInput if this run cannot work.
 
@@ -256,6 +272,7 @@ def check_spec(spec: RunSpec, base: BaseModel) -> None:
     from peftcore.models.batching import ExampleBatcher
     from peftcore.training import evaluation
 
+    check_size(spec)
     task, t = tasks.task_of(spec), spec.training
     written = [t.label_words.get(label, label) for label in task.labels]
     batcher = ExampleBatcher(base, task.labels, prompt_length(spec, base))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from peftcore import tasks
@@ -11,6 +11,7 @@ from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.models import decoding
 from peftcore.runs.store import Run
+from peftcore.system import server_limits
 from peftcore.training import planning
 
 if TYPE_CHECKING:
@@ -18,16 +19,16 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 PAIR_SEPARATOR = "||"  # between the two texts of a pair, for encoders
-MOST_TOKENS = 1024  # of a typed text; longer ones take minutes on a processor
-MOST_SECONDS = 30.0  # of one answer; what is written by then is shown
 
 
 @dataclass(frozen=True)
 class AnswerLimits:
     """Limits of one typed answer; `tick` is called at every token and may raise to stop."""
 
-    tokens: int = MOST_TOKENS
-    seconds: float = MOST_SECONDS
+    # Longer texts take minutes on a processor.
+    tokens: int = field(default_factory=lambda: server_limits.TYPED_TOKENS.value)
+    # What is written by then is shown.
+    seconds: float = field(default_factory=lambda: float(server_limits.ANSWER_TIME.value))
     tick: Callable[[], None] = lambda: None
 
 
@@ -43,6 +44,7 @@ def typed_example(text: str, task_parts: int = 2) -> Example:
     """Make a typed text an example; encoders may get a pair, split at ||."""
     if not text.strip():
         raise BadInput("there is nothing to answer: type a text first")
+    check_typed(text)
     parts = tuple(part.strip() for part in text.split(PAIR_SEPARATOR, task_parts - 1))
     return Example(f"typed:{text}", " ".join(parts), "", parts=parts)
 
@@ -93,9 +95,19 @@ def _check_length(tokens: int, limits: AnswerLimits) -> None:
     """Raise BadInput for a text that takes too long to read."""
     if tokens > limits.tokens:
         raise BadInput(
-            f"this text has {tokens:,} tokens, and up to {limits.tokens:,} are answered here: "
-            "shorten it, or import it as a table and let a run answer it"
+            f"this text has {tokens:,} tokens, and up to {limits.tokens:,} are answered here "
+            f"({server_limits.TYPED_TOKENS.variable}): shorten it, or import it as a table and let "
+            "a run answer it"
         )
+
+
+def check_typed(text: str) -> None:
+    """Raise BadInput for a typed text that is too long to be cut into tokens at all."""
+    server_limits.TYPED_TEXT.check(
+        len(text),
+        f"this text has {len(text):,} characters",
+        "shorten it, or import it as a table",
+    )
 
 
 def answer_base_typed(
@@ -103,6 +115,7 @@ def answer_base_typed(
 ) -> TypedAnswer:
     """Return the untouched base's continuation of a typed text within limits."""
     watch = decoding.TimeWatch(limits.seconds, limits.tick)
+    check_typed(text)
     if base.kind != "encoder":
         _check_length(len(base.tokenizer(text)["input_ids"]), limits)
     more = {"stopping_criteria": [watch]}

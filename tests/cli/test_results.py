@@ -1,8 +1,11 @@
 """`list`, `runs`, `compare`, `answers` and `delete`."""
 
+import math
+
 import pytest
 from support.base_folders import edit_json, write_base
 from support.commands import call, own_runs, printed, refused, train
+from support.runs import make_runs
 from typer.testing import CliRunner
 
 from peftcore.cli import app
@@ -43,6 +46,25 @@ def test_runs_are_listed_with_their_scores(three, trained):
     seeds = {name: score["seeds"] for name, score in row["scores"].items()}
     assert seeds == {name: score["seeds"] for name, score in trained[1]["scores"].items()}
     assert three[0] in call("runs").stdout
+
+
+def test_a_seed_whose_score_is_no_number_is_named_and_not_averaged(home):
+    run, other = made = make_runs(methods=("lora", "spt"))
+    scores = run.scores()["accuracy"]
+    run.write_scores(run.scores() | {"accuracy": [math.nan, math.inf, *scores[2:]]})
+    found = printed("compare", run.id, other.id)
+    [caveat] = [each for each in found["caveats"] if "no number" in each]
+    assert caveat == (
+        f"{run.id}: accuracy is no number for 2 of 4 seeds (0, 1), so its mean is that of "
+        "the others"
+    )
+    row = {row["run"]: row for row in found["runs"]}[run.id]
+    assert row["n"] == 2
+    assert row["mean"] == pytest.approx(sum(scores[2:]) / 2)
+    assert caveat in call("compare", *(each.id for each in made)).stdout
+    [shown] = [each for each in printed("runs") if each["run"] == run.id]
+    assert shown["scores"]["accuracy"]["missing"] == [0, 1]
+    assert shown["scores"]["f1"]["missing"] == []
 
 
 def test_compare_shows_intervals_and_verdicts(three):

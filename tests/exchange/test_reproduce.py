@@ -176,16 +176,16 @@ def test_two_members_of_one_name_are_refused(tmp_path):
 
 
 def test_a_member_that_claims_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch):
-    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBER_BYTES", 1000)
+    monkeypatch.setenv("PEFTCORE_MAX_ZIP_MEMBER_MB", "1")
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr(GOOD, b"0" * 100_000)
+        file.writestr(GOOD, b"0" * 1_500_000)
     (tmp_path / "a.zip").write_bytes(bomb.getvalue())
-    with pytest.raises(BadInput, match="unpacks to 100,000 bytes; at most 1,000"):
+    with pytest.raises(BadInput, match="unpacks to 1,500,000 bytes; at most 1 MB unpacked"):
         reproduce.open_bundle(tmp_path / "a.zip")
-    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBER_BYTES", 10**6)
-    monkeypatch.setattr("peftcore.system.zip_files.MAX_TOTAL_BYTES", 1000)
-    with pytest.raises(BadInput, match="more than 1,000 bytes"):
+    monkeypatch.delenv("PEFTCORE_MAX_ZIP_MEMBER_MB")
+    monkeypatch.setenv("PEFTCORE_MAX_ZIP_MB", "1")
+    with pytest.raises(BadInput, match=r"1,500,000 bytes; .*\(PEFTCORE_MAX_ZIP_MB\)"):
         reproduce.open_bundle(tmp_path / "a.zip")
 
 
@@ -201,7 +201,7 @@ def test_a_member_that_unpacks_to_more_than_it_claims_is_refused(tmp_path):
 
 
 def test_too_many_members_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr("peftcore.system.zip_files.MAX_MEMBERS", 2)
+    monkeypatch.setenv("PEFTCORE_MAX_ZIP_MEMBERS", "2")
     many = [(f"runs/00000000000{i}/spec.json", b"{}") for i in range(3)]
     with pytest.raises(BadInput, match="at most 2"):
         reproduce.open_bundle(zipped(tmp_path / "a.zip", many))

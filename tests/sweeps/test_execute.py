@@ -1,12 +1,17 @@
 """Sweeps carried out: what is done when, and what survives failures and stops."""
 
+import shutil
+
 import pytest
 from support.sweeps import TINY, Here, carried
 
+from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
 from peftcore.sweeps import seed_shards
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.spec import Sweep
+from peftcore.system import disk_space
+from peftcore.training.planning import PATH_BYTES
 
 pytestmark = pytest.mark.usefixtures("mine")
 
@@ -60,3 +65,26 @@ def test_a_run_that_cannot_be_put_together_does_not_hold_up_the_others():
     assert "1 runs could not be put together" in status.message
     assert "different data" in status.message
     assert [s.done for s in sweep_status.cell_states(asked.cells(), store)] == [False, True, True]
+
+
+def test_room_for_all_that_is_missing_is_asked_for_before_the_first_part(monkeypatch):
+    asked = Sweep.make(TINY)
+    parts = sum(len(cell.shards) for cell in asked.cells())
+    needed = parts * PATH_BYTES + disk_space.RESERVE_BYTES
+    free = [needed - 1]
+    usage = shutil.disk_usage("/")
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage._replace(free=free[0]))
+    engine = Here()
+    status = carried(asked, engine)
+    assert (status.state, engine.seen) == ("failed", [])
+    assert (
+        f"{parts * PATH_BYTES / 1e6:,.0f} MB and a reserve of 100 MB are needed" in status.message
+    )
+    free[0] = needed
+    assert carried(asked, engine).state == "done"
+
+
+def test_more_runs_than_this_server_trains_in_a_sweep_are_refused(monkeypatch):
+    monkeypatch.setenv("PEFTCORE_MAX_SWEEP_CELLS", "2")
+    with pytest.raises(BadInput, match=r"at most 2 runs \(PEFTCORE_MAX_SWEEP_CELLS\)"):
+        Sweep.make(TINY).specs()

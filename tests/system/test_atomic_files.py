@@ -1,11 +1,15 @@
 """Files are whole or absent, and what was torn is left out."""
 
+import errno
 import math
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 
+from peftcore import paths
 from peftcore.system import atomic_files
 
 
@@ -75,3 +79,32 @@ def test_a_file_and_its_name_are_on_the_disk_before_the_move_returns(tmp_path, m
     atomic_files.move_into_place(part, path)
     assert path.read_bytes() == b"new"
     assert done == [("sync", str(part)), ("move", str(path)), ("sync", str(tmp_path))]
+
+
+FULL = """
+import pathlib, resource, sys
+from peftcore.system import atomic_files
+resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+path = pathlib.Path(sys.argv[1])
+for write in (
+    lambda: atomic_files.replace_file(path, b"n" * 10_000),
+    lambda: atomic_files.append_lines(path.with_name("lines"), "n" * 10_000),
+):
+    try:
+        write()
+    except OSError as error:
+        print(error.errno)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no limit of a file's size here")
+def test_a_file_that_finds_no_room_leaves_the_old_one_and_nothing_else(tmp_path):
+    (tmp_path / "old").write_bytes(b"old")
+    atomic_files.append_lines(tmp_path / "lines", '{"step": 1}\n')
+    command = [sys.executable, "-c", FULL, str(tmp_path / "old")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, cwd=paths.ROOT)
+    assert printed.stdout.split() == [str(errno.EFBIG)] * 2
+    assert (tmp_path / "old").read_bytes() == b"old"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["lines", "old"]
+    atomic_files.append_lines(tmp_path / "lines", '{"step": 2}\n')
+    assert [row["step"] for row in atomic_files.read_json_lines(tmp_path / "lines")] == [1, 2]

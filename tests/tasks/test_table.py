@@ -129,7 +129,11 @@ def test_values_of_json_lines_become_text_and_nested_ones_are_listed():
         (b"a,b\n1,2\n\xe9,3\n", "x.csv", "line 3 of the file is not UTF-8"),
         ("a,b\n1,2".encode("utf-16-le"), "x.csv", "not UTF-8 but looks like UTF-16"),
         (b"a,b\n1,2", "../x.xlsx", r"\.csv, \.tsv or \.jsonl file is needed; got '\.\./x\.xlsx'"),
-        (b"a,b\n" + b"1,2\n" * 100_001, "x.csv", "more than 100000 rows"),
+        (
+            b"a,b\n" + b"1,2\n" * 100_001,
+            "x.csv",
+            r"at most 100,000 rows \(PEFTCORE_MAX_TABLE_ROWS\)",
+        ),
         (b"a,b\n" + b"x" * 20_000_000, "x.csv", r"20\.0 MB; at most 20 MB"),
         (
             ",".join(f"c{i}" for i in range(300)).encode() + b"\n",

@@ -34,3 +34,13 @@ def test_a_typed_answer_keeps_to_its_limits(monkeypatch):
     with pytest.raises(InterruptedError):
         answer_base_typed(base, "hello", AnswerLimits(tick=stop))
     assert decoding.TimeWatch(0, lambda: None).ran_out is False
+
+
+def test_a_text_of_a_megabyte_is_refused_before_it_is_read():
+    from peftcore.training.predict import AnswerLimits, answer_base_typed, typed_example
+
+    said = r"1,000,000 characters; at most 50,000 characters \(PEFTCORE_MAX_TEXT_CHARACTERS\)"
+    with pytest.raises(BadInput, match=said):
+        typed_example("a" * 1_000_000)
+    with pytest.raises(BadInput, match=said):
+        answer_base_typed(build_tiny("t5"), "a" * 1_000_000, AnswerLimits())

@@ -57,6 +57,7 @@ class LandscapeSubject:
 
     def seconds(self, job_request: LandscapeRequest) -> float | None:
         """Return about how long a landscape of this run takes; None where it is not known."""
+        job_request.check_size(self.vertices, self.run.spec.training.dev)
         rows = job_request.count_rows(self.vertices, self.run.spec.training.dev)
         return cost.measurement_seconds(self.run, rows)
 

@@ -25,10 +25,12 @@ from peftcore.labs.landscape.per_seed import measure_flatness, measure_validatio
 from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.models.base_model import BaseModel
 from peftcore.runs.store import Run
+from peftcore.system import disk_space
 from peftcore.training import predict
 from peftcore.training.evaluation import PassControl
 
 POINT_KINDS = ("face", "scan", "cuts", "vertices", "random", "path", "plane", "curve")
+POINT_BYTES = 1000  # of a point in the plan and among the values
 PROBED_POINTS = 6  # marked points on which half precision is tried
 
 
@@ -36,6 +38,11 @@ def measure_landscape(context: LandscapeContext) -> None:
     """Measure whatever a landscape lacks; BadInput if its runs cannot have one."""
     status = context.job.status()
     context.done, context.total = status.done, status.of
+    spec = context.run.spec
+    context.request.check_size(spec.population.vertices, spec.training.dev)
+    disk_space.require_space(
+        context.job.folder, POINT_BYTES * context.request.count_points(spec.population.vertices)
+    )
     context.clear_if_stale()
     context.report_progress("Loading the adapters")
     context.batcher  # noqa: B018 (refuses what cannot be looked at before anything is computed)

@@ -18,6 +18,7 @@ from peftcore.jobs.background import BackgroundJob
 from peftcore.labs.common.cost import RowCounts
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.grid import RunGrid, axis
+from peftcore.system import server_limits
 
 LandscapeKind = Literal[
     "face", "scan", "cuts", "vertices", "random", "path", "plane", "curve", "flatness", "validation"
@@ -101,6 +102,15 @@ class LandscapeRequest(background.JobRequest):
         """Return about how many rows are read and answered; dev: validation rows of the run."""
         rows = self.count_points(vertices) * (self.examples or dev)
         return RowCounts(rows, rows if self.metric else 0)
+
+    def check_size(self, vertices: int, dev: int) -> None:
+        """Raise BadInput for more points or examples than this server measures in one picture."""
+        points, rows = self.count_points(vertices), self.count_rows(vertices, dev).read
+        advice = "take fewer steps, fewer examples, or another kind of picture"
+        server_limits.POINTS.check(points, f"this picture has {points:,} points", advice)
+        server_limits.READINGS.check(
+            rows, f"{points:,} points read {rows:,} examples in all", advice
+        )
 
     def command(self) -> list[str]:
         """Return the arguments of the command, without settings."""

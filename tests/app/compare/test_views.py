@@ -96,6 +96,16 @@ def test_a_metric_that_was_not_scored_is_said():
     assert "None of these runs has this metric" in words(page)
 
 
+def test_a_seed_without_a_number_is_named_beside_the_mean_of_the_others():
+    run = make_runs(methods=("lora", "spt"))[0]
+    scores = run.scores()
+    run.write_scores(scores | {"accuracy": [math.inf, *scores["accuracy"][1:]]})
+    page = open_page("compare")
+    assert "accuracy is no number for 1 of 4 seeds (0), so its mean is" in words(page)
+    run.write_scores(scores)
+    assert "is no number" not in words(open_page("compare"))
+
+
 def test_views_stand_in_four_groups_and_the_address_names_the_view():
     make_runs(methods=("lora", "spt"))
     page = open_page("compare", compare__view="Slices")

@@ -74,7 +74,7 @@ def test_no_path_is_taken_from_what_is_typed(monkeypatch):
     assert not [button for button in page.button if button.label.startswith("Add etc")]
 
 
-@pytest.mark.parametrize(("text", "limit"), [("", 500), ("50", 50), ("many", 500), ("0", 500)])
+@pytest.mark.parametrize(("text", "limit"), [("", 500), ("50", 50)])
 def test_the_size_of_an_upload_is_set_by_the_environment(monkeypatch, text, limit):
     monkeypatch.setenv("PEFTCORE_MAX_UPLOAD_MB", text)
     assert add_views.upload_limit_megabytes() == limit

@@ -1,6 +1,7 @@
 """Landscapes measured, stopped, gone on with and shipped."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ from peftcore.labs.landscape.request import LandscapeJob, LandscapeRequest
 from peftcore.models.base_model import load
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import RunStore
+from peftcore.system import disk_space
 from peftcore.training import checkpoint, planning
 
 
@@ -142,3 +144,31 @@ def test_general_text_is_refused_where_it_has_no_say(runs):
         request = {"kind": kind, "runs": [runs[name].id], "split": "general"}
         with pytest.raises(BadInput, match=words):
             compute.run_landscape_job(LandscapeJob.create(LandscapeRequest.make(request)))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "said"),
+    [
+        ("PEFTCORE_MAX_POINTS", "40", r"this picture has 49 points; at most 40 points"),
+        ("PEFTCORE_MAX_READINGS", "100", r"49 points read 147 examples in all; at most 100"),
+    ],
+)
+def test_more_than_this_server_measures_is_refused_before_it_begins(
+    runs, monkeypatch, setting, value, said
+):
+    fields = {"kind": "random", "runs": [runs["plain"].id], "steps": 4, "examples": 3, "draw": 99}
+    landscape = LandscapeJob.create(LandscapeRequest.make(fields))
+    monkeypatch.setenv(setting, value)
+    with pytest.raises(BadInput, match=rf"{said}.*\({setting}\): take fewer steps"):
+        compute.run_landscape_job(landscape)
+    assert not landscape.plan()
+
+
+def test_room_for_the_points_is_asked_for_before_they_are_measured(runs, monkeypatch):
+    fields = {"kind": "random", "runs": [runs["plain"].id], "steps": 4, "examples": 3, "draw": 98}
+    landscape = LandscapeJob.create(LandscapeRequest.make(fields))
+    usage = shutil.disk_usage("/")._replace(free=disk_space.RESERVE_BYTES)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage)
+    with pytest.raises(BadInput, match="make room"):
+        compute.run_landscape_job(landscape)
+    assert not landscape.plan()
