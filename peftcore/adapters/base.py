@@ -2,9 +2,10 @@
 
 A method's file never imports torch: initial values come from the `SeededInitializer` it is given,
 and what it computes is tensor arithmetic. So a page can list every method and its settings without
-waiting for torch. A method overrides exactly one of four functions: `soft_tokens`
-(embeddings before the input), `prefix` (keys and values in attention), `transform_output` (the
-output of a target module) or `read` (the text before the input: then nothing is trained).
+waiting for torch. A method overrides one of four functions: `soft_tokens` (embeddings before the
+input), `prefix` (keys and values in attention), `transform_output` (the output of a target module)
+or `read` (the text before the input: then nothing is trained). One that joins methods may override
+the first three at once: it injects "several".
 
 Axes: s seeds, v vertices, n rows, t tokens, d model width, h heads, p prompt or prefix positions, e
 head width, i inputs, o outputs.
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 HEAD_STATS = ("head_mean", "head_scale")  # tensors that standardise what a head reads, untrained
 EVERY_KIND = frozenset({"encoder", "decoder", "encoder-decoder"})
-Injection = Literal["prompt", "prefix", "output", "text"]
+Injection = Literal["prompt", "prefix", "output", "text", "several"]
 INJECTIONS: dict[str, Injection] = {  # overridden function → what a method injects by it
     "soft_tokens": "prompt",
     "prefix": "prefix",
@@ -58,15 +59,15 @@ class Adapter(ABC):
     injects: ClassVar[Injection | None] = None  # derived, see below; None: only a head
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Set `injects` from the one function the method overrides."""
+        """Set `injects` from what the method overrides."""
         # Derived and not declared, so that it cannot contradict what the method does.
         super().__init_subclass__(**options)
-        overridden = (
+        overridden = [
             injection
             for function, injection in INJECTIONS.items()
             if getattr(cls, function) is not getattr(Adapter, function)
-        )
-        cls.injects = next(overridden, None)
+        ]
+        cls.injects = "several" if len(overridden) > 1 else next(iter(overridden), None)
 
     def __init__(self, base: BaseModel, config: Any, initializer: SeededInitializer) -> None:
         """Create the tensors (s, v, …) for this base with these settings."""
@@ -100,7 +101,8 @@ class Adapter(ABC):
     @classmethod
     def virtual_tokens(cls, config: Settings) -> int:
         """Return how many positions these settings add, in the input or in attention; else 0."""
-        return int(getattr(config, "length", 0)) if cls.injects in ("prompt", "prefix") else 0
+        adds = cls.injects in ("prompt", "prefix", "several")
+        return int(getattr(config, "length", 0)) if adds else 0
 
     @classmethod
     def prompt_length(cls, config: Settings) -> int:

@@ -93,7 +93,7 @@ def _movement(run: Run, base: BaseModel, adapted: AdaptedModel) -> float:
 
 def _learned_share(adapted: AdaptedModel, example: Example) -> float | None:
     """Return the share of attention on learned positions, over layers, heads and queries."""
-    if adapted.adapter.injects not in ("prefix", "prompt"):
+    if adapted.adapter.injects not in ("prefix", "prompt", "several"):
         return None
     places = capture.head_statistics(adapted, [example]).values()
     shares = [each.measures["learnt"] for each in places]  # (s, l, h) of each place
