@@ -6,6 +6,7 @@ from app.state import cache
 from app.training import (
     available_data,
     power_note,
+    side_by_side,
     specs_from_form,
     submit,
     sweep_panel,
@@ -37,6 +38,7 @@ form: TrainForm = filled_form
 train_address.write_address(beginning, steps.size, train_form.entered_values(form))
 form_specs = specs_from_form.build_specs(form)
 specs = list(form_specs.specs.values())
+varied_specs = side_by_side.vary_specs(specs, form.variants)
 
 
 def known_costs() -> list[CostEstimate | BadInput | None]:
@@ -63,6 +65,11 @@ def show_costs() -> None:
         specs_from_form.total_time_text(found)
         or "Time and memory are counted from trial steps and answers."
     )
+    if varied_specs:
+        st.caption(
+            f"And {len(varied_specs)} more with other templates or explanations, each as long as "
+            "that of its method."
+        )
     if long_text := specs_from_form.long_time_text(found):
         st.warning(long_text, icon=":material/timer:")
     costs = zip(form_specs.specs, found, strict=True)
@@ -83,14 +90,15 @@ def show_start(first: RunSpec) -> None:
     tuned = [spec for spec in specs if METHODS[spec.method].trains()]
     search_specs = [each for spec in tuned for each in learning_rate.search_specs(spec)]
     with st.container(horizontal=True):
+        wanted = [*specs, *varied_specs]
         if st.button(
-            f"Train {len(specs)} run{'s' * (len(specs) > 1)}",
+            f"Train {len(wanted)} run{'s' * (len(wanted) > 1)}",
             type="primary",
             icon=":material/play_arrow:",
             disabled=refused,
             key="train.start",
         ):
-            submit.submit_runs(specs, specs, submit.STARTED_RUNS)
+            submit.submit_runs(wanted, wanted, submit.STARTED_RUNS)
         if st.button(
             f"Sweep learning rates ({len(search_specs)} short runs)",
             icon=":material/speed:",
@@ -118,5 +126,7 @@ with summary:
 sweep_panel.show(form)
 with st.expander("The same on the command line", icon=":material/terminal:"):
     st.code(
-        "\n".join(map(specs_from_form.training_command, specs)), language="bash", wrap_lines=True
+        "\n".join(map(specs_from_form.training_command, [*specs, *varied_specs])),
+        language="bash",
+        wrap_lines=True,
     )

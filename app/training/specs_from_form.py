@@ -44,6 +44,7 @@ class TrainForm:
     population: Members = field(default_factory=Members)
     training: Training = field(default_factory=Training)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    variants: Sequence[Mapping[str, str]] = ()  # of the training, each a run more for each method
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from app.state import cache
-from app.training import available_data, label_words, run_size, specs_from_form, train_address
+from app.training import (
+    available_data,
+    label_words,
+    run_size,
+    side_by_side,
+    specs_from_form,
+    train_address,
+)
 from app.training.specs_from_form import TrainForm
 from app.training.train_address import Beginning
 from app.ui import errors, forms, pickers, url_state, widgets
@@ -185,6 +192,7 @@ def fill_in(steps: Steps, beginning: Beginning, existing: Sequence[Run]) -> Trai
             f"{key}.evaluation",
             values=beginning.values("evaluation", size.section("evaluation")),
         )
+        variants = side_by_side.pick_variants(steps.task, steps.base)
     methods = _method_tabs(steps, beginning, existing)
     settings = {name: filled for name, (filled, _, _) in methods.items() if filled}
     if not (filled_training and population and evaluation and len(settings) == len(methods)):
@@ -201,6 +209,7 @@ def fill_in(steps: Steps, beginning: Beginning, existing: Sequence[Run]) -> Trai
         population,
         filled_training,
         evaluation,
+        variants,
     )
 
 

@@ -26,7 +26,12 @@ Tasks = Annotated[str, typer.Option(help="Tasks of a transfer matrix, with comma
 def show_ablation(
     run: RunId,
     name: Annotated[
-        str, typer.Argument(metavar="NAME", help="variants, lengths, shots or transfer.")
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="variants, lengths or shots of soft prompts; transfer, templates or explanations "
+            "of any method.",
+        ),
     ],
     tasks: Tasks = "",
     queue: Annotated[
@@ -35,7 +40,7 @@ def show_ablation(
     data: options.Data = None,
     as_json: printing.AsJson = False,
 ) -> None:
-    """Vary a run of soft prompts: variants of the scale, lengths, shots, or tasks (transfer)."""
+    """Vary a run: the scales of a soft prompt, its length, examples, tasks, or what it reads."""
     options.use_data(data)
     store = RunStore()
     task_names = [part.strip() for part in tasks.split(",") if part.strip()]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from huggingface_hub.constants import ENDPOINT
 
 from peftcore import paths
 from peftcore.errors import BadInput
+from peftcore.system import atomic_files
 
 Row = dict[str, Any]
 Fields = Mapping[str, type]  # field → the type its values must have
@@ -31,12 +33,17 @@ TYPE_NAMES = {
     list: "a list",
     dict: "an object in braces",
 }
+COMMIT = re.compile(r"[0-9a-f]{40}")
+COMMITS_FILE = "hub_commits.json"  # in the workspace: repository@branch → commit
 MAX_LISTED = 10  # bad lines named in an error; the rest are counted
 
 
 @dataclass(frozen=True)
 class HubSource:
-    """A data set on the hub: repository, configuration and the revision that is read."""
+    """A data set on the hub: repository, configuration and the revision that is read.
+
+    A revision that is no commit moves, so a workspace keeps to the commit it was when first read.
+    """
 
     id: str
     config: str | None
@@ -191,7 +198,22 @@ def _reachable() -> bool:
 
 @lru_cache(maxsize=16)
 def _download(hub: HubSource, split: str) -> tuple[Row, ...]:
-    """Download the rows of a split; a pinned revision does not change."""
+    """Download the rows of a split, always at the same commit."""
     from datasets import load_dataset
 
-    return tuple(load_dataset(hub.id, hub.config, revision=hub.revision, split=split))
+    return tuple(load_dataset(hub.id, hub.config, revision=pinned_commit(hub), split=split))
+
+
+def pinned_commit(hub: HubSource) -> str:
+    """Return the commit that is read: the source's own, or what its branch was when first asked."""
+    if COMMIT.fullmatch(hub.revision):
+        return hub.revision
+    from huggingface_hub import HfApi
+
+    file, key = paths.workspace_folder() / COMMITS_FILE, f"{hub.id}@{hub.revision}"
+    known = atomic_files.read_json(file)
+    if key not in known:
+        found = HfApi().dataset_info(hub.id, revision=hub.revision).sha
+        known = {**atomic_files.read_json(file), key: str(found)}
+        atomic_files.replace_file(file, json.dumps(known, indent=1, sort_keys=True).encode())
+    return str(known[key])

@@ -137,10 +137,12 @@ class UniPELT(Adapter):
             out = mix.add_linear_output(out, inner, f"up:{key}", part.columns, scale)
         for part in (p for p in self.blocks if p.path == path):
             key = target_modules.layer_key(part)
-            bias = lambda name, n=len(out), k=key: mix(f"{name}:{k}", n).to(x.dtype)
-            inner = (mix.linear_output(out, f"down:{key}") + bias("down_bias")).relu()
+            down_bias, up_bias = (
+                mix(f"{name}:{key}", len(out)).to(out.dtype) for name in ("down_bias", "up_bias")
+            )
+            inner = (mix.linear_output(out, f"down:{key}") + down_bias).relu()
             gate = _openness(out, key, mix)
-            out = mix.add_linear_output(out, inner * gate, f"up:{key}") + bias("up_bias") * gate
+            out = mix.add_linear_output(out, inner * gate, f"up:{key}") + up_bias * gate
         return out
 
     def prefix(self, block_path: str, mix: MemberMixture, n: int) -> tuple[Tensor, Tensor] | None:

@@ -157,6 +157,22 @@ class Training(Settings):
         "that is not named stands for itself",
         json_schema_extra={"advanced": True},
     )
+    template: str = Field(
+        "",
+        max_length=400,
+        title="Template",
+        description="How the texts of an example are asked: a text with {1}, {2} … in their "
+        "places, or the name of one that the task offers; empty: as the task phrases them",
+        json_schema_extra={"advanced": True},
+    )
+    explanations: Literal["own", "shuffled", "truncated", "same_label", "other_label"] = Field(
+        "own",
+        title="Training explanations",
+        description="What stands in training in place of an example's explanation: its own, its "
+        "words in another order, its first third, or that of another example of the same or of "
+        "another label; examples that are answered keep theirs",
+        json_schema_extra={"advanced": True},
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto",
         title="Precision of the base",

@@ -61,10 +61,15 @@ class ZeroShot:
 
 
 def key_of(
-    fingerprint: str, data_hash: str, evaluation: Evaluation, label_words: Mapping[str, str]
+    fingerprint: str,
+    data_hash: str,
+    evaluation: Evaluation,
+    label_words: Mapping[str, str],
+    template: str = "",
 ) -> str:
     """Return twelve digits by which a measurement is found again: what it rests on."""
     parts = [fingerprint, data_hash, evaluation.split, evaluation.limit, dict(label_words)]
+    parts += [template] if template else []  # the task's own phrasing has the keys it had
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -75,7 +80,8 @@ def key_of_run(run: Run) -> str:
     data_hash = str(manifest.get("data_hash") or "")
     if not fingerprint or not data_hash or run.spec.evaluation.protocol != "shared":
         return ""
-    return key_of(fingerprint, data_hash, run.spec.evaluation, run.spec.training.label_words)
+    t = run.spec.training
+    return key_of(fingerprint, data_hash, run.spec.evaluation, t.label_words, t.template)
 
 
 def own_file(key: str) -> Path:

@@ -70,8 +70,9 @@ def vary(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
     }
     if "base" in changes:  # another kind of base may have a head, which that one knew nothing of
         del values["training"]["standardise"]
-    if "task" in changes:  # whose labels may be others
-        del values["training"]["label_words"]
+    if "task" in changes:  # whose labels and texts may be others
+        for name in ("label_words", "template", "explanations"):
+            del values["training"][name]
     for path, value in changes.items():
         part, _, name = path.partition(".")
         if name:

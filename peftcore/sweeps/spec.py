@@ -183,7 +183,12 @@ def sweep_of(specs: Sequence[RunSpec], title: str) -> Sweep:
     first = specs[0].model_dump(mode="json")
     if not planning.has_head(specs[0]):  # sweeps without a head keep the ids that they had
         del first["training"]["standardise"]
-    for name in ("select", "label_words"):  # as do those that leave them alone
+    for name in (
+        "select",
+        "label_words",
+        "template",
+        "explanations",
+    ):  # as do those that leave them alone
         if first["training"][name] == Training.model_fields[name].get_default(
             call_default_factory=True
         ):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from peftcore.data.corrupted_explanations import with_corruption
 from peftcore.data.label_words import with_words
 from peftcore.data.task import TASKS, Task
+from peftcore.data.templates import with_template
 from peftcore.data.wording import Wording
 from peftcore.errors import BadInput, unknown_name
 
@@ -26,11 +28,15 @@ def find_task(name: str) -> Task:
 
 
 def task_of(spec: RunSpec) -> Task:
-    """Return the task of a spec, asked in the spec's words for its labels; BadInput if it is gone.
+    """Return the task of a spec, asked as the spec says; BadInput if it is gone.
+
+    In its words for labels, by its template, and with training explanations as it wants them.
 
     Whatever trains or reads answers takes this one; the plain task is the same in data and scores.
     """
-    return with_words(find_task(spec.task), spec.training.label_words)
+    t = spec.training
+    task = with_template(with_words(find_task(spec.task), t.label_words), t.template)
+    return with_corruption(task, t.explanations)
 
 
 def find_wording(name: str) -> Wording:

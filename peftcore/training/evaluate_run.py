@@ -6,9 +6,7 @@ training.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from dataclasses import replace
 
 import torch
 
@@ -21,30 +19,11 @@ from peftcore.runs.spec import Evaluation, RunSpec
 from peftcore.training import evaluation, planning, reading
 from peftcore.training.evaluation import PassControl
 
-PLACEHOLDER = re.compile(r"\{(\d+)\}")
-
 
 def check_task(spec: RunSpec, task: Task, kind: str) -> None:
     """Raise BadInput where a run cannot answer a task: a head has the labels it was trained for."""
     if kind == "encoder" and task.labels != tasks.find_task(spec.task).labels:
         raise BadInput(f"the head was trained for the labels of {spec.task}, not of {task.name}")
-
-
-def phrase(rows: Sequence[Example], template: str) -> list[Example]:
-    """Phrase examples by a template, in which {1}, {2} … stand for the texts of an example.
-
-    An empty template leaves them as the task phrases them.  BadInput for a text that is not there.
-    """
-    if not template.strip():
-        return list(rows)
-    wanted = sorted({int(number) for number in PLACEHOLDER.findall(template)})
-    texts = min(len(row.parts) for row in rows)
-    if not wanted or wanted[0] < 1 or wanted[-1] > texts:
-        raise BadInput(
-            f"a template names the texts of an example as {{1}} to {{{texts}}}; got {template!r}"
-        )
-    fill = lambda row: PLACEHOLDER.sub(lambda found: row.parts[int(found[1]) - 1], template)
-    return [replace(row, source=fill(row)) for row in rows]
 
 
 def answer_rows(

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
+from peftcore.data.corrupted_explanations import check_corruption
 from peftcore.data.label_words import check_words
+from peftcore.data.templates import find_template
 from peftcore.errors import BadInput
 from peftcore.models import catalog
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
@@ -76,7 +78,8 @@ def build_spec(
             )
     training_settings = _make_settings(Training, training)
     if not method_class.trains():  # nothing of it decides anything but the draw of examples
-        kept = {"shots", "dev", "precision", "label_words"}  # what is read and drawn, and how
+        # what is read and drawn, and how
+        kept = {"shots", "dev", "precision", "label_words", "template", "explanations"}
         names = [name for name in Training.model_fields if name not in kept]
         training_settings = _with_defaults(training_settings, *names)
     elif training_settings.learning_rate is None:
@@ -85,6 +88,7 @@ def build_spec(
         )
     training_settings = _with_standardisation(training_settings, kind)
     training_settings = _with_words(training_settings, kind, task_definition)
+    training_settings = _with_phrasing(training_settings, kind, task_definition)
     if not task_definition.labels:
         training_settings = _with_defaults(training_settings, "select")
     population_settings = _make_settings(Members, population)
@@ -179,6 +183,15 @@ def _with_words(training: Training, kind: str, task: Task) -> Training:
     if words == training.label_words:
         return training
     return training.model_copy(update={"label_words": words})
+
+
+def _with_phrasing(training: Training, kind: str, task: Task) -> Training:
+    """Check the template and what explanations are trained on; encoders read and write neither."""
+    if kind == "encoder":
+        return _with_defaults(training, "template", "explanations")
+    check_corruption(task, training.explanations)
+    template = find_template(task, training.template)
+    return training.model_copy(update={"template": template})
 
 
 def _check_start_run(run_id: str, base: str) -> None:

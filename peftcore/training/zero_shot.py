@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.data.label_words import offered_words
 from peftcore.data.task import Example, Task
+from peftcore.data.templates import with_template
 from peftcore.errors import BadInput
 from peftcore.models.base_model import BaseModel
 from peftcore.models.batching import ExampleBatcher, TokenizedExample, pad_rows
@@ -49,10 +50,11 @@ def measure_for_run(
     """
     if reason_without(base, task) or spec.evaluation.protocol != "shared":
         return None
-    words = spec.training.label_words
-    key = zero_shot.key_of(base.fingerprint, task.data_hash(), spec.evaluation, words)
+    words, template = spec.training.label_words, spec.training.template
+    key = zero_shot.key_of(base.fingerprint, task.data_hash(), spec.evaluation, words, template)
     found = zero_shot.find(key)
     if found is None:
+        task = with_template(task, template)
         rows = evaluation.examples_to_answer(task, spec.evaluation)
         found = measure(base, task, rows, words, stop)
         zero_shot.write(key, found)

@@ -12,7 +12,8 @@ from peftcore import paths
 from peftcore.data import sources
 from peftcore.errors import BadInput
 
-HUB = sources.HubSource("owner/set", "small", "abc123")
+COMMIT = "0123456789" * 4
+HUB = sources.HubSource("owner/set", "small", COMMIT)
 values = some.none() | some.booleans() | some.integers() | some.text()
 
 
@@ -105,7 +106,7 @@ def test_a_folder_is_never_mixed_with_the_hub(data, monkeypatch):
 def hub_that(monkeypatch, answer):
     monkeypatch.setattr(sources, "_reachable", lambda: True)
     sources._download.cache_clear()
-    monkeypatch.delenv("HF_HUB_OFFLINE")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
     library = types.SimpleNamespace(load_dataset=answer)
     monkeypatch.setitem(sys.modules, "datasets", library)
 
@@ -120,7 +121,30 @@ def test_the_hub_is_asked_by_name_and_pinned_revision(data, monkeypatch):
     hub_that(monkeypatch, load)
     for _ in range(2):  # the second time it is remembered
         assert sources.load_rows("set", "train", HUB) == [{"text": "a"}]
-    assert asked == [(("owner/set", "small"), {"revision": "abc123", "split": "train"})]
+    assert asked == [(("owner/set", "small"), {"revision": COMMIT, "split": "train"})]
+
+
+def test_a_branch_is_read_at_the_commit_it_was_when_first_asked(data, monkeypatch):
+    heads, asked = ["a" * 40, "b" * 40], []  # the branch moves between two processes
+
+    class Api:
+        def dataset_info(self, name, revision):
+            assert (name, revision) == ("owner/set", "main")
+            return types.SimpleNamespace(sha=heads.pop(0))
+
+    def load(*names, **options):
+        asked.append(options["revision"])
+        return [{"text": "a"}]
+
+    monkeypatch.setattr("huggingface_hub.HfApi", Api)
+    branch = sources.HubSource("owner/set", None, "main")
+    for _ in range(2):
+        hub_that(monkeypatch, load)  # forgets what was downloaded
+        sources.load_rows("set", "train", branch)
+    assert asked == ["a" * 40] * 2
+    assert heads == ["b" * 40]
+    stored = (paths.workspace_folder() / sources.COMMITS_FILE).read_text("utf-8")
+    assert '"owner/set@main": "aaaa' in stored
 
 
 def test_a_hub_that_cannot_be_reached_reads_as_bad_input(data, monkeypatch):

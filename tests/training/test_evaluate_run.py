@@ -3,6 +3,7 @@
 import pytest
 
 from peftcore import tasks
+from peftcore.data import templates
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.training import evaluate_run
@@ -11,11 +12,11 @@ from peftcore.training.planning import build_spec
 
 def test_a_template_names_texts_that_are_there():
     rows = [Example("1", "a b", "yes", parts=("a", "b"))]
-    assert evaluate_run.phrase(rows, "{2} then {1}")[0].source == "b then a"
-    assert evaluate_run.phrase(rows, " ") == rows
+    assert templates.phrase(rows, "{2} then {1}")[0].source == "b then a"
+    assert templates.phrase(rows, " ") == rows
     for template in ("{3}", "no text", "{0}"):
         with pytest.raises(BadInput, match=r"\{1\} to \{2\}"):
-            evaluate_run.phrase(rows, template)
+            templates.phrase(rows, template)
 
 
 def test_only_a_head_is_bound_to_its_labels():

@@ -7,6 +7,7 @@ from functools import partial
 import pandas as pd
 
 from peftcore import tasks
+from peftcore.data import templates
 from peftcore.errors import BadInput
 from peftcore.labs.common.context import LabContext, run_job
 from peftcore.labs.evaluation.request import EvaluationJob
@@ -27,7 +28,7 @@ def answer_request(context: LabContext[EvaluationJob]) -> None:
         | {"split": request.split, "limit": request.limit, "protocol": "shared"}
     )
     rows = evaluation.examples_to_answer(task, options)
-    asked = evaluate_run.phrase(rows, request.template)
+    asked = templates.phrase(rows, request.template)
     adapted = load_adapter(run, context.base)
 
     def report(done: int, of: int) -> None:

@@ -1,17 +1,20 @@
-"""Grids of runs that answer one question about soft prompts, around one run.
+"""Grids of runs that answer one question around one run, most of them about soft prompts.
 
-Variants of the scales, prompt lengths, training examples, and transfer between tasks.
+Variants of the scales, prompt lengths and training examples; and, for any method, transfer between
+tasks, templates, and explanations that are wrong on purpose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from peftcore import tasks
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import comparability, comparison
+from peftcore.data.corrupted_explanations import Corruption, check_corruption
+from peftcore.data.templates import offered_templates
 from peftcore.errors import BadInput, unknown_name
 from peftcore.runs.spec import RunSpec
 from peftcore.sweeps.grid import RunGrid, Variation, axis, find_run, grid_cells, vary
@@ -30,7 +33,8 @@ VARIANTS: dict[str, dict[str, Any]] = {
     "Scale after a layer norm": {"normalised": True},
 }
 FIXED_SCALE = "Scale fixed at one"  # prompt tuning
-ABLATIONS = ("variants", "lengths", "shots", "transfer")
+ABLATIONS = ("variants", "lengths", "shots", "transfer")  # what the Scaling page shows
+GRIDS = (*ABLATIONS, "templates", "explanations")  # from transfer on of any method
 
 
 def build_ablation(
@@ -40,11 +44,15 @@ def build_ablation(
 
     Labels: line and place of a cell in a chart; source and target of a transfer.
     """
-    if name not in ABLATIONS:
-        raise unknown_name("study", name, ABLATIONS)
+    if name not in GRIDS:
+        raise unknown_name("study", name, GRIDS)
     base_spec = spec.model_copy(update={"start": ""})
     if name == "transfer":
         grid = _transfer_grid(base_spec, task_names)
+    elif name == "templates":
+        grid = _templates_grid(base_spec)
+    elif name == "explanations":
+        grid = _explanations_grid(base_spec)
     else:
         _check_method(spec)
         build = {"variants": _variants_grid, "lengths": _lengths_grid, "shots": _shots_grid}[name]
@@ -77,6 +85,28 @@ def _shots_grid(spec: RunSpec) -> RunGrid:
     counts = [n for n in sorted({*SHOTS, spec.training.shots}) if n <= available]
     shots = axis("training.shots", counts, "{} examples", "place")
     return RunGrid.around(spec, _both_methods(), shots, name="shots")
+
+
+def _templates_grid(spec: RunSpec) -> RunGrid:
+    """The task's own template, and each of those that it offers; of any method."""
+    offered = offered_templates(tasks.find_task(spec.task))
+    if not offered:
+        raise BadInput(f"{spec.task} offers no other templates: its texts are not apart")
+    variations = [
+        Variation(name, {"training.template": template})
+        for name, template in {"as the task has it": "", **offered}.items()
+    ]
+    return RunGrid.around(spec, variations, name="templates")
+
+
+def _explanations_grid(spec: RunSpec) -> RunGrid:
+    """Training on the examples' own explanations, and on each kind that is corrupted."""
+    check_corruption(tasks.find_task(spec.task), "corrupted")
+    kinds = get_args(Corruption)
+    variations = [
+        Variation(kind.replace("_", " "), {"training.explanations": kind}) for kind in kinds
+    ]
+    return RunGrid.around(spec, variations, name="explanations")
 
 
 def _both_methods() -> list[Variation]:

@@ -96,6 +96,8 @@ def _run_stage(
         tested=training.TEST_SEQUENCES,
         exact_match=scores,
         losses=[[step, values] for step, values in trained.losses],
+        right=[[step, values] for step, values in trained.right],
+        start_losses=trained.start_losses,
         made_with={"torch": torch.__version__, "python": platform.python_version()},
     )
     results.write_result(folder, result, trained.tensors)

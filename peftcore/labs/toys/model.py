@@ -29,6 +29,9 @@ class AttentionTrace:
     weights: list[Tensor] = field(default_factory=list)
 
 
+STARTS_APART = 100  # between the salts of one start and the next
+
+
 def _generators(seeds: Sequence[int], salt: int) -> list[Generator]:
     return [torch.Generator().manual_seed(1_000_003 * seed + salt) for seed in seeds]
 
@@ -74,19 +77,25 @@ def has_weight_decay(name: str) -> bool:
     return name == "head" or name.rpartition(".")[2] in ("qkv", "out", "up", "down")
 
 
-def init_prefix(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Draw a prefix (s, layer, m, d) from N(0, 1)."""
+def init_prefix(shape: ToyShape, seeds: Sequence[int], start: int = 0) -> dict[str, Tensor]:
+    """Draw a prefix (s, layer, m, d) from N(0, 1), another one for each start."""
     size = (shape.layers, shape.pads, shape.width)
-    rngs = _generators(seeds, 2)
+    rngs = _generators(seeds, 2 + STARTS_APART * start)
     return {"prefix": torch.stack([torch.randn(size, generator=rng) for rng in rngs])}
 
 
-def init_lora(shape: ToyShape, seeds: Sequence[int]) -> dict[str, Tensor]:
-    """Draw rank-1 changes (s, …) of both matrices of each layer's perceptron, without effect."""
+def init_lora(
+    shape: ToyShape, seeds: Sequence[int], start: int = 0, attention: bool = False
+) -> dict[str, Tensor]:
+    """Draw rank-1 changes (s, …) of both matrices of each layer's perceptron, without effect.
+
+    attention: and of the matrix that attention writes with.
+    """
     d, tensors = shape.width, {}
-    rngs = _generators(seeds, 3)
+    rngs = _generators(seeds, 3 + STARTS_APART * start)
+    parts = [("up", d, 4 * d), ("down", 4 * d, d), *([("out", d, d)] if attention else [])]
     for layer in range(shape.layers):
-        for part, inputs, outputs in (("up", d, 4 * d), ("down", 4 * d, d)):
+        for part, inputs, outputs in parts:
             matrices = [torch.randn(inputs, 1, generator=rng) * inputs**-0.5 for rng in rngs]
             tensors[f"{layer}.{part}.a"] = torch.stack(matrices)
             tensors[f"{layer}.{part}.b"] = torch.zeros(len(seeds), 1, outputs)

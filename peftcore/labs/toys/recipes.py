@@ -55,7 +55,22 @@ class Stage(Settings):
     kind: StageKind = Field(description="What is trained")
     task: ToyTask = Field(description="What it is trained on")
     steps: int = Field(ge=1, description="Optimiser steps of 64 sequences each")
-    rate: float = Field(gt=0, description="Learning rate, constant")
+    rate: float = Field(gt=0, description="Learning rate, at the first step")
+    falling: bool = Field(False, description="The rate falls to nothing in a straight line")
+    starts: int = Field(
+        1,
+        ge=1,
+        le=32,
+        description="Initial values of an adaptation tried for each seed, in one pass; the one "
+        "with the lowest training loss is kept",
+    )
+    attention: bool = Field(
+        False, description="LoRA changes the output of attention too, as the authors' does"
+    )
+
+    def is_set(self, name: str) -> bool:
+        """Return whether a field is not at its default."""
+        return bool(getattr(self, name) != type(self).model_fields[name].default)
 
     @property
     def name(self) -> str:
@@ -78,9 +93,16 @@ class Recipe(Settings):
 
     def key(self, stage: Stage, seeds: tuple[int, ...]) -> str:
         """Return the key of this stage's result; equal trainings of two recipes have equal keys."""
-        parts = (self.shape, *((self.stages[0],) if stage.kind != "pretrain" else ()), stage)
-        text = "|".join(part.model_dump_json() for part in parts) + f"|{seeds}"
+        stages = (*((self.stages[0],) if stage.kind != "pretrain" else ()), stage)
+        parts = (self.shape.model_dump_json(), *(_key_of_stage(each) for each in stages))
+        text = "|".join(parts) + f"|{seeds}"
         return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def _key_of_stage(stage: Stage) -> str:
+    """Return what a stage's key hashes: a later field only where it is set, so keys stay."""
+    later = {name for name in ("falling", "starts", "attention") if not stage.is_set(name)}
+    return stage.model_dump_json(exclude=later)
 
 
 TITLES: Mapping[ExperimentNumber, str] = {

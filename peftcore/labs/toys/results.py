@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +54,9 @@ class StageResult:
     exact_match: dict[str, list[float]]
     losses: list[list[Any]]  # [step, [loss of each seed]]
     made_with: dict[str, Any]
+    # Both not yet in what was trained before they were written down.
+    right: list[list[Any]] = field(default_factory=list)  # [step, [percent right in training]]
+    start_losses: list[list[float]] = field(default_factory=list)  # seed → last loss by start
 
 
 def write_result(folder: Path, result: StageResult, tensors: Mapping[str, Tensor]) -> None:

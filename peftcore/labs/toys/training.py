@@ -26,12 +26,18 @@ BETAS = (0.9, 0.95)
 
 @dataclass(frozen=True)
 class TrainedStage:
-    """The result of a stage: tensors (s, …), losses on the way, seconds it took."""
+    """The result of a stage: tensors (s, …), losses on the way, seconds it took.
+
+    right: percent of the last training batches answered in full on the way.  start_losses: seed →
+    mean loss of the last steps of each start, of which the lowest was kept.
+    """
 
     tensors: dict[str, Tensor]
     losses: list[tuple[int, list[float]]]
     seconds: float
     numbers: int  # trained by each seed
+    right: list[tuple[int, list[float]]]
+    start_losses: list[list[float]]
 
 
 @dataclass(frozen=True)
@@ -61,9 +67,19 @@ def initial_tensors(
         return model.init_model(shape, seeds)
     assert base is not None, "an adaptation needs a pretrained model"
     if stage.kind == "full":
-        return {name: tensor.clone() for name, tensor in base.items()}
-    init_adapter = model.init_prefix if stage.kind == "prefix" else model.init_lora
-    return init_adapter(shape, seeds)
+        return _repeat(base, stage.starts)
+    drawn = [
+        model.init_prefix(shape, seeds, start)
+        if stage.kind == "prefix"
+        else model.init_lora(shape, seeds, start, stage.attention)
+        for start in range(stage.starts)
+    ]
+    return {name: torch.stack([one[name] for one in drawn], 1).flatten(0, 1) for name in drawn[0]}
+
+
+def _repeat(tensors: model.Tensors, starts: int) -> Tensors:
+    """Return tensors (s, …) with every seed's once for each of its starts (s · starts, …)."""
+    return {name: tensor.repeat_interleave(starts, 0) for name, tensor in tensors.items()}
 
 
 Tensors = dict[str, Tensor]
@@ -92,46 +108,113 @@ def train_stage(
     base: model.Tensors | None = None,
     control: StageControl | None = None,
 ) -> TrainedStage:
-    """Train one stage of every seed, tensors (s, …); InterruptedError if asked to stop."""
+    """Train one stage of every seed, tensors (s, …); InterruptedError if asked to stop.
+
+    With several starts a seed's are trained side by side, on the same sequences.
+    """
     control = control or StageControl()
-    device = control.device
+    started_at, history = time.monotonic(), _History(len(seeds), stage.starts)
     parameters = {
-        name: tensor.to(device)
+        name: tensor.to(control.device).requires_grad_()
         for name, tensor in initial_tensors(shape, stage, seeds, base).items()
     }
-    base = None if base is None else {name: tensor.to(device) for name, tensor in base.items()}
-    for tensor in parameters.values():
-        tensor.requires_grad_()
-    optimiser, use_bfloat16 = (
-        _optimiser(stage, parameters),
-        autocast_dtype("auto", torch.device(device)) is not None,
-    )
+    if base is not None:
+        base = {name: t.to(control.device) for name, t in _repeat(base, stage.starts).items()}
+    optimiser = _optimiser(stage, parameters)
+    use_bfloat16 = autocast_dtype("auto", torch.device(control.device)) is not None
     rngs = [torch.Generator().manual_seed(7919 * seed + 11) for seed in seeds]
-    losses: list[tuple[int, list[float]]] = []
-    started_at, report_every = time.monotonic(), max(1, stage.steps // 60)
+    report_every = max(1, stage.steps // 60)
     for step in range(1, stage.steps + 1):
         if control.stop():
             raise InterruptedError
-        inputs, answers = _batch(shape.length, stage.task, rngs)
-        tokens = torch.cat([inputs, answers[..., :-1]], -1).to(device)
+        batch = _batch(shape.length, stage.task, rngs)
+        inputs, answers = (part.repeat_interleave(stage.starts, 0) for part in batch)
+        tokens = torch.cat([inputs, answers[..., :-1]], -1).to(control.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=use_bfloat16):
             logits = stage_logits(shape, stage.kind, parameters, base, tokens)
+        answers = answers.to(control.device)
         token_losses = cross_entropy(
-            logits.float().flatten(0, 2), answers.to(device).flatten(), reduction="none"
+            logits.float().flatten(0, 2), answers.flatten(), reduction="none"
         )
-        loss = token_losses.view(len(seeds), -1).mean(1)
-        grads = torch.autograd.grad(loss.sum(), list(parameters.values()))
-        squares = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0)
-        factor = (1.0 / (squares.sqrt() + 1e-6)).clamp(max=1.0)  # each seed's norm is at most one
-        for tensor, grad in zip(parameters.values(), grads, strict=True):
-            tensor.grad = grad * factor.view(-1, *[1] * (grad.dim() - 1))
+        loss = token_losses.view(len(tokens), -1).mean(1)
+        _set_gradients(loss, parameters)
+        if stage.falling:
+            for group in optimiser.param_groups:
+                group["lr"] = stage.rate * (1 - (step - 1) / stage.steps)
         optimiser.step()
+        history.add(loss.detach(), (logits.detach().argmax(-1) == answers).all(-1))
         if step % report_every == 0 or step in (1, stage.steps):
-            losses.append((step, [float(f"{value:.5g}") for value in loss.tolist()]))
-            control.report(StageProgress(stage.name, step, stage.steps, losses[-1][1]))
-    tensors = {name: tensor.detach().cpu() for name, tensor in parameters.items()}
+            history.close(step)
+            control.report(StageProgress(stage.name, step, stage.steps, history.lowest()))
+    kept = history.best_starts()
+    tensors = {name: tensor.detach().cpu()[kept] for name, tensor in parameters.items()}
     numbers = sum(tensor[0].numel() for tensor in tensors.values())
-    return TrainedStage(tensors, losses, time.monotonic() - started_at, numbers)
+    seconds = time.monotonic() - started_at
+    return TrainedStage(
+        tensors, history.losses(kept), seconds, numbers, history.right(kept), history.start_losses()
+    )
+
+
+class _History:
+    """Losses (s · starts,) at reports, and the share right and mean loss since the last one."""
+
+    def __init__(self, seeds: int, starts: int) -> None:
+        self.seeds, self.starts = seeds, starts
+        self.steps: list[int] = []
+        self.last: list[Tensor] = []  # the loss of the step reported
+        self.means: list[Tensor] = []  # of the steps since the report before
+        self.shares: list[Tensor] = []
+        self._losses: list[Tensor] = []
+        self._hits: list[Tensor] = []
+
+    def add(self, loss: Tensor, hits: Tensor) -> None:
+        """Take in a step: losses (s · starts,), and which sequences were right (s · starts, b)."""
+        self._losses.append(loss)
+        self._hits.append(hits.float().mean(1))
+
+    def close(self, step: int) -> None:
+        """Keep what came in since the last report."""
+        self.steps.append(step)
+        self.last.append(self._losses[-1].cpu())
+        self.means.append(torch.stack(self._losses).mean(0).cpu())
+        self.shares.append(100 * torch.stack(self._hits).mean(0).cpu())
+        self._losses, self._hits = [], []
+
+    def lowest(self) -> list[float]:
+        """Return each seed's lowest loss of the last step, over its starts."""
+        return _rounded(self.last[-1].view(self.seeds, -1).min(1).values)
+
+    def best_starts(self) -> Tensor:
+        """Return the row of each seed's start with the lowest mean loss since the last report."""
+        best = self.means[-1].view(self.seeds, -1).nan_to_num(torch.inf).argmin(1)
+        return torch.arange(self.seeds) * self.starts + best
+
+    def losses(self, kept: Tensor) -> list[tuple[int, list[float]]]:
+        """Return step and losses of the rows that are kept."""
+        pairs = zip(self.steps, self.last, strict=True)
+        return [(step, _rounded(values[kept])) for step, values in pairs]
+
+    def right(self, kept: Tensor) -> list[tuple[int, list[float]]]:
+        """Return step and percent right since the report before, of the rows that are kept."""
+        pairs = zip(self.steps, self.shares, strict=True)
+        return [(step, _rounded(values[kept])) for step, values in pairs]
+
+    def start_losses(self) -> list[list[float]]:
+        """Return each seed's mean loss since the last report, start by start."""
+        return [_rounded(row) for row in self.means[-1].view(self.seeds, -1)]
+
+
+def _rounded(values: Tensor) -> list[float]:
+    return [float(f"{value:.5g}") for value in values.tolist()]
+
+
+def _set_gradients(loss: Tensor, parameters: Mapping[str, Tensor]) -> None:
+    """Compute the gradients of losses (s,); each seed's norm is at most one."""
+    grads = torch.autograd.grad(loss.sum(), list(parameters.values()))
+    squares = torch.stack([g.flatten(1).square().sum(1) for g in grads]).sum(0)
+    factor = (1.0 / (squares.sqrt() + 1e-6)).clamp(max=1.0)
+    for tensor, grad in zip(parameters.values(), grads, strict=True):
+        tensor.grad = grad * factor.view(-1, *[1] * (grad.dim() - 1))
 
 
 def _optimiser(stage: Stage, parameters: Mapping[str, Tensor]) -> torch.optim.Optimizer:

@@ -166,3 +166,26 @@ def test_comparable_runs_share_task_data_and_seeds(store):
     run, other = made(spec()), made(spec("lora"))
     made(spec("lora", "miniworld_sentiment"))
     assert {r.id for r in ablations.comparable_runs(store.all(), run)} == {run.id, other.id}
+
+
+def test_what_is_read_and_explained_varies_for_any_method(store):
+    lora = spec("lora")
+    templates = ablations.build_ablation("templates", lora, store)
+    assert [cell.name for cell in templates.cells] == [
+        "as the task has it", "question first", "question last", "texts alone",
+    ]  # fmt: skip
+    assert templates.cells[0].spec.id == lora.id
+    explanations = ablations.build_ablation("explanations", lora, store)
+    assert [cell.spec.training.explanations for cell in explanations.cells] == [
+        "own", "shuffled", "truncated", "same_label", "other_label",
+    ]  # fmt: skip
+    assert explanations.cells[0].spec.id == lora.id
+    sentiment = spec("lora", "miniworld_sentiment")
+    with pytest.raises(BadInput, match="asks for no explanations"):
+        ablations.build_ablation("explanations", sentiment, store)
+
+
+def test_a_transfer_matrix_is_there_for_any_method(store):
+    found = ablations.build_ablation("transfer", spec("lora"), store, TASKS)
+    assert {cell.spec.method for cell in found.cells} == {"lora"}
+    assert len(found.cells) == 2 + 4
