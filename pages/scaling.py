@@ -10,6 +10,7 @@ from app.ui.frame import lab_frame
 SINGLE_RUN_VIEWS = {
     "Scales": views.show_scales,
     "Gap to words": views.show_word_gap,
+    "Gap by layer": views.show_layer_gap,
     "Learning rate": views.show_learning_rate,
 }
 EXPERIMENT_VIEWS = {
@@ -18,6 +19,8 @@ EXPERIMENT_VIEWS = {
     "Shots": ablation_views.show_shots,
     "Stability": ablation_views.show_stability,
     "Transfer": ablation_views.show_transfer,
+    "Templates": ablation_views.show_templates,
+    "Explanations": ablation_views.show_explanations,
 }
 VIEWS = SINGLE_RUN_VIEWS | EXPERIMENT_VIEWS
 
@@ -29,7 +32,7 @@ def explore_scaling() -> None:
     with lab_frame(selection.LAB, "Scaling", list(VIEWS)) as frame:
         with frame.picture:
             pickers.invite_missing_base(pickers.requested_run_ids("run"))
-        found = selection.candidate_runs()
+        found = selection.candidate_runs(frame.view)
         if not found:
             with frame.picture:
                 widgets.empty_state(

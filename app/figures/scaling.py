@@ -247,6 +247,22 @@ def _interval_fields(estimate: Interval) -> dict[str, Any]:
     return {"mean": estimate.mean, "low": estimate.low, "high": estimate.high, "seeds": estimate.n}
 
 
+def layer_lines(values: np.ndarray, title: str) -> go.Figure:
+    """A measure (l, s) by layer, a line with its band over seeds."""
+    figure = blank_chart(360)
+    _add_band(figure, range(len(values)), values, title, AFTER_COLOUR, "solid")
+    figure.update_traces(showlegend=False)
+    figure.update_xaxes(title_text="Layer (0: what enters)", dtick=1 if len(values) < 16 else 5)
+    figure.update_yaxes(title_text=title, rangemode="tozero")
+    return with_title(figure, f"{title}, {seeds_in_words(values.shape[1])}")
+
+
+def layer_lines_alt(values: np.ndarray, title: str) -> str:
+    """The line in words: its value in every layer."""
+    means = ", ".join(f"{value:.3g}" for value in values.mean(1))
+    return f"{title} by layer, from 0: {means}."
+
+
 def speed_lines(steps: Sequence[int], lines: Mapping[str, np.ndarray]) -> go.Figure:
     """Movement per optimiser step (t − 1, s) between kept steps; names say which and which way."""
     figure = blank_chart(400, legend=True)

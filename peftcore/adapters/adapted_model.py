@@ -21,6 +21,7 @@ from peftcore.adapters.base import HEAD_STATS, Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
 from peftcore.adapters.module_hooks import add_output_hook
+from peftcore.errors import BadInput
 from peftcore.models import attention
 from peftcore.models.batching import IGNORE_INDEX, Batch
 
@@ -67,6 +68,43 @@ def pool_states(states: Tensor, batch: Batch, sentences: bool, pairs: bool) -> T
     return nn.functional.cosine_similarity(first, second)[:, None]
 
 
+def split_pair(batch: Batch) -> tuple[Batch, Batch]:
+    """Return a batch of pairs (n, t) as two batches of single texts, each between its own marks.
+
+    An encoder's row begins with a mark and ends with one; both stand around each text again.
+    """
+    numbers, ids = batch.text_numbers, batch.input_ids
+    assert numbers is not None, "an encoder's batch says which text a token belongs to"
+    rows = torch.arange(len(ids), device=ids.device)
+    last = ids[rows, batch.attention_mask.sum(1) - 1]  # the closing mark of each row
+    halves = []
+    for number in (1, 2):
+        inside = numbers == number
+        count = inside.sum(1)  # (n,)
+        place = inside.cumsum(1)  # a token's place behind the opening mark
+        width = int(count.max()) + 2
+        text = ids[:, :1].repeat(1, width)
+        text[rows[:, None].expand_as(ids)[inside], place[inside]] = ids[inside]
+        text[rows, count + 1] = last
+        mask = (torch.arange(width, device=ids.device) < count[:, None] + 2).to(
+            batch.attention_mask.dtype
+        )
+        kinds = None if batch.token_type_ids is None else torch.zeros_like(text)
+        halves.append(Batch(text * mask, mask, kinds, mask.to(numbers.dtype)))
+    return halves[0], halves[1]
+
+
+def _without_soft_tokens(states: Tensor, batch: Batch) -> Tensor:
+    """Return an encoder's states (n, t, d) of the text; soft tokens follow the first token."""
+    extra = states.shape[1] - batch.input_ids.shape[1]
+    return torch.cat([states[:, :1], states[:, 1 + extra :]], 1)
+
+
+def pair_features(first: Tensor, second: Tensor) -> Tensor:
+    """Return u, v and |u − v| (n, 3 d) of the means u and v (n, d) of two texts."""
+    return torch.cat([first, second, (first - second).abs()], -1)
+
+
 class AdaptedModel:
     """A copy of the base with the adapter's hooks, and a classification head if there are labels.
 
@@ -83,13 +121,17 @@ class AdaptedModel:
         initializer: SeededInitializer,
         labels: int = 0,
         pairs: bool = False,
+        towers: bool = False,
     ) -> None:
+        """Take a base and its adapter; towers: the two texts of a pair are read apart."""
         self.base, self.adapter, self.labels, self.pairs = base, adapter, labels, pairs
+        self.towers = towers
         self.seeds, self.vertices = len(initializer.seeds), initializer.vertices
         self.tensors = dict(adapter.tensors)
         self.tensors_are_effective = False
         if labels:
             width = 1 if pairs and base.is_sentence_encoder else base.structure.width
+            width = 3 * base.structure.width if towers else width
             self.tensors["head"] = initializer.normal(width, labels, std=0.02)
             self.tensors["head_bias"] = initializer.constant(1, labels, value=0.0)
             empty = self.tensors["head"].new_empty(self.seeds, 1, 1, width)  # maybe on "meta"
@@ -103,7 +145,7 @@ class AdaptedModel:
         adapter.edit_model(self.model)
         self.first_touched = lower_layers.find_first_touched(adapter)
         # Whether passes can begin at the first layer that is touched.
-        self.can_resume = lower_layers.make_skippable(
+        self.can_resume = not towers and lower_layers.make_skippable(
             self.model, base.structure, self.first_touched
         )
         last_feed_forward.make_short(self.model, adapter)
@@ -122,7 +164,8 @@ class AdaptedModel:
     @property
     def encoder_untouched(self) -> bool:
         """True if encoder states are the base's: nothing is injected in or before it."""
-        return self.base.kind != "decoder" and self.first_touched.stack != "encoder"
+        untouched = self.base.kind != "decoder" and self.first_touched.stack != "encoder"
+        return untouched and not self.towers  # states of a pair read jointly are of no use then
 
     def with_tensors(self, effective: Mapping[str, Tensor]) -> AdaptedModel:
         """Return this model with other effective tensors (s, v, …) as its members.
@@ -168,17 +211,28 @@ class AdaptedModel:
         for batch in batches:
             if id(batch) in reads:
                 continue
-            model_inputs = {"input_ids": batch.input_ids, "attention_mask": batch.attention_mask}
-            if batch.token_type_ids is not None:
-                model_inputs["token_type_ids"] = batch.token_type_ids
-            states = self.base.model(**model_inputs).last_hidden_state
-            pooled = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs)
-            reads[id(batch)] = pooled
+            reads[id(batch)] = self._read_by_base(batch)
         for seed, batch in enumerate(batches):
             read = reads[id(batch)]
             self.tensors["head_mean"][seed, 0, 0] = read.mean(0)
             if len(read) > 1:
                 self.tensors["head_scale"][seed, 0, 0] = read.std(0).clamp(min=MIN_SCALE)
+
+    def _read_by_base(self, batch: Batch) -> Tensor:
+        """Return what the head reads (n, width) of the untouched base."""
+
+        def states(part: Batch) -> Tensor:
+            """Return the base's states (n, t, d)."""
+            inputs = {"input_ids": part.input_ids, "attention_mask": part.attention_mask}
+            if part.token_type_ids is not None:
+                inputs["token_type_ids"] = part.token_type_ids
+            found: Tensor = self.base.model(**inputs).last_hidden_state
+            return found
+
+        if self.towers:
+            means = [pool_states(states(half), half, True, False) for half in split_pair(batch)]
+            return pair_features(*means)
+        return pool_states(states(batch), batch, self.base.is_sentence_encoder, self.pairs)
 
     def centroid(self, seeds: int | None = None) -> Tensor:
         """Return the coordinates (s, 1, v) of the middle of every seed's simplex."""
@@ -306,21 +360,42 @@ class AdaptedModel:
         kept = torch.arange(width - length - 1, width - 1, device=batch.targets.device)
         return self.model(**inputs, use_cache=False, logits_to_keep=kept)
 
+    def _text_means(self, batch: Batch, mix: MemberMixture) -> Tensor:
+        """Return the means (n, d) of an encoder's states over the texts it reads alone."""
+        inputs = self.model_inputs(batch, mix)
+        mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
+        states = self.model(**inputs).last_hidden_state
+        return pool_states(_without_soft_tokens(states, batch), batch, True, False)
+
     def _logits(self, batch: Batch, mix: MemberMixture) -> Tensor:
+        if self.towers:
+            means = [self._text_means(half, mix) for half in split_pair(batch)]
+            return self._head(pair_features(*means), mix)
         inputs = self.model_inputs(batch, mix)
         mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
         with lower_layers.resume(self.first_touched.layer, batch.lower_states):
             outputs = self._outputs(batch, inputs)
         if self.base.kind == "encoder":
-            states = outputs.last_hidden_state
-            extra = states.shape[1] - batch.input_ids.shape[1]
-            states = torch.cat([states[:, :1], states[:, 1 + extra :]], 1)  # content only
-            read = pool_states(states, batch, self.base.is_sentence_encoder, self.pairs).float()
-            mean, scale = (mix(name, len(read))[:, 0] for name in HEAD_STATS)
-            read = (read - mean) / scale
-            return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
+            states = _without_soft_tokens(outputs.last_hidden_state, batch)
+            sentences = self.base.is_sentence_encoder
+            return self._head(pool_states(states, batch, sentences, self.pairs), mix)
         logits: Tensor = outputs.logits
         return logits
+
+    def _head(self, read: Tensor, mix: MemberMixture) -> Tensor:
+        """Return label logits (n, labels) of what the head reads (n, width), standardised."""
+        read = read.float()
+        mean, scale = (mix(name, len(read))[:, 0] for name in HEAD_STATS)
+        read = (read - mean) / scale
+        return mix.linear_output(read, "head") + mix("head_bias", len(read))[:, 0]
+
+    def _check_read_jointly(self) -> None:
+        """Raise BadInput where the two texts of a pair are read apart, each without the other."""
+        if self.towers:
+            raise BadInput(
+                "this run reads the two texts of a pair apart; attention and hidden states are "
+                "shown of runs that read them together"
+            )
 
     def losses(
         self,
@@ -409,6 +484,24 @@ class AdaptedModel:
         return out[:, seen:]
 
     @torch.no_grad()
+    @torch.no_grad()
+    def hidden_states(self, batch: Batch, coords: Tensor) -> dict[str, list[Tensor]]:
+        """Return stack → states (n, t, d) as they enter it and behind each layer, soft tokens too.
+
+        Those behind the last layer went through the stack's final norm.
+        """
+        self._check_read_jointly()
+        with self.active(coords, len(batch.input_ids), None) as (mix, _):
+            inputs = self.model_inputs(batch, mix)
+            mix.token_masks = self.token_masks(batch, inputs["attention_mask"])
+            outputs = self._outputs(batch, {**inputs, "output_hidden_states": True})
+        if self.base.kind != "encoder-decoder":
+            return {self.base.kind: list(outputs.hidden_states)}
+        return {
+            "encoder": list(outputs.encoder_hidden_states),
+            "decoder": list(outputs.decoder_hidden_states),
+        }
+
     def record_attention(
         self, batch: Batch, coords: Tensor, block_paths: Collection[str]
     ) -> dict[str, attention.AttentionRecord]:
@@ -417,6 +510,7 @@ class AdaptedModel:
         The result maps a block's path to its record; shapes (b, h, q, e) and (b, h, q, p + k) as in
         `AttentionRecord`.
         """
+        self._check_read_jointly()
         with self.active(coords, len(batch.input_ids), None, block_paths) as (mix, call):
             self._logits(batch, mix)
         return {record.block_path: record for record in call.records}

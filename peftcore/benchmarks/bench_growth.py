@@ -1,4 +1,4 @@
-"""`bench growth`: how cost and memory grow with seeds, shots, prefix length and points.
+"""`bench growth`: how cost and memory grow with seeds, shots, prefix length, points, vertices.
 
 Every value is measured in a process of its own, so that its peak memory is its own.
 """
@@ -38,6 +38,7 @@ AXES: dict[str, tuple[int, ...]] = {
     "shots": (16, 32, 64, 125, 250, 500),
     "length": (1, 3, 10, 30, 100),
     "points": (66, 231, 496, 1326, 5151),
+    "vertices": (1, 2, 3, 6, 12),
 }
 UNITS = {
     "seeds": "a training step",
@@ -45,6 +46,7 @@ UNITS = {
     "shots": "reading the examples, and twenty steps",
     "length": "a training step of four seeds",
     "points": "all losses",
+    "vertices": "a training step of four seeds",
 }
 STEPS = 20
 
@@ -150,6 +152,13 @@ def _length(value: int, base: str) -> Callable[[], Any]:
     ).train_step
 
 
+def _vertices(value: int, base: str) -> Callable[[], Any]:
+    """Return a step of simplexes with so many vertices."""
+    spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
+    population = spec.population.model_copy(update={"vertices": value})
+    return build_trainer(spec.model_copy(update={"population": population})).train_step
+
+
 def _shots(value: int, base: str) -> Callable[[], Any]:
     """Return a training on so many examples."""
     spec = bench_spec(base, "prefix_tuning", 4, 1000, "auto")
@@ -191,4 +200,5 @@ WORKS: dict[str, Callable[[int, str], Callable[[], Any]]] = {
     "shots": _shots,
     "length": _length,
     "points": _points,
+    "vertices": _vertices,
 }

@@ -326,8 +326,10 @@ def _measurement_section(section: Section, measurement: Mapping[str, Any]) -> It
     yield "; ".join([*fact_texts, *machine]) + ".\n"
     yield _table(section.columns, measurement["rows"])
     for axis, powers in measurement.get("exponents", {}).items():
+        picture = f"![peak memory by {axis}](assets/benchmarks/{axis}-memory.svg)\n\n"
+        memory = picture if axis == MEMORY_AXIS else ""
         yield (
-            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n**{axis}** "
+            f"![{axis}](assets/benchmarks/{axis}.svg)\n\n{memory}**{axis}** "
             f"({measurement['units'][axis]}): at "
             f"the upper end time grows as its power {powers['seconds']:.2f}, peak memory as "
             f"{powers['peak_memory_mib']:.2f}.\n"
@@ -350,16 +352,24 @@ def growth_plots(folder: Path) -> dict[str, str]:
     """Return axis → SVG of its growth, both scales logarithmic; none without growth.json."""
     rows = [row for measurement in _read(folder, "growth") for row in measurement["rows"]]
     axes = dict.fromkeys(row["axis"] for row in rows)
-    return {
-        axis: _growth_svg(axis, [(r["value"], r["seconds"]) for r in rows if r["axis"] == axis])
-        for axis in axes
-    }
+    points = lambda axis, key: [(r["value"], r[key]) for r in rows if r["axis"] == axis]
+    plots = {axis: _growth_svg(axis, points(axis, "seconds")) for axis in axes}
+    if MEMORY_AXIS in axes:
+        memory = points(MEMORY_AXIS, "peak_memory_mib")
+        plots[f"{MEMORY_AXIS}-memory"] = _growth_svg(MEMORY_AXIS, memory, "Peak memory", "MiB")
+    return plots
 
 
 WIDTH, HEIGHT, LEFT, BELOW = 480, 260, 60, 40
+MEMORY_AXIS = "vertices"  # whose peak memory is drawn too
 
 
-def _growth_svg(axis: str, points: Sequence[tuple[float, float]]) -> str:
+def _growth_svg(
+    axis: str,
+    points: Sequence[tuple[float, float]],
+    what: str = "Processor seconds",
+    unit: str = "s",
+) -> str:
     """Draw points with their numbers, joined by lines; the dashed line grows in proportion."""
     logs = [(math.log(x), math.log(y)) for x, y in points]
     low = [min(p[k] for p in logs) for k in (0, 1)]
@@ -375,14 +385,14 @@ def _growth_svg(axis: str, points: Sequence[tuple[float, float]]) -> str:
     (x0, y0), (x1, y1) = at(*logs[0]), at(logs[-1][0], logs[0][1] + logs[-1][0] - logs[0][0])
     marks = "".join(
         f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" fill="#2a78d6"/>'
-        f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">{value:.3g} s</text>'
+        f'<text x="{x:.1f}" y="{y - 9:.1f}" text-anchor="middle">{value:.3g} {unit}</text>'
         f'<text x="{x:.1f}" y="{HEIGHT - 22}" text-anchor="middle">{name:g}</text>'
         for (x, y), (name, value) in zip(spots, points, strict=True)
     )
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
         f'font-family="sans-serif" font-size="11" fill="#444">'
-        f"<title>Processor seconds as {axis} grows, both scales logarithmic</title>"
+        f"<title>{what} as {axis} grows, both scales logarithmic</title>"
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/>'
         f'<line x1="{x0:.1f}" y1="{y0:.1f}" x2="{x1:.1f}" y2="{y1:.1f}" stroke="#999" '
         f'stroke-dasharray="4 4"/>'

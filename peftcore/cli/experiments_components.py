@@ -45,11 +45,15 @@ METRICS = ("accuracy", "normalised_chrf", "ratio_chrf", "broken", "unexplained")
 class GridOptions:
     """A grid of subsets, and the run of SparseFit that it varies."""
 
-    kind: Annotated[str, typer.Argument(help="presets, kinds or layers.")] = "presets"
+    kind: Annotated[str, typer.Argument(help="presets, kinds, layers or combinations.")] = "presets"
     base: options.Base = "tiny-t5"
     task: options.Task = "miniworld_nli"
     names: Annotated[
-        str | None, typer.Option(help="Configurations of `presets`, with commas between them.")
+        str | None,
+        typer.Option(
+            help="Configurations of `presets`, or components of `combinations`, with commas "
+            "between them."
+        ),
     ] = None
     shots: options.Shots = None
     seeds: options.Seeds = None

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from peftcore.analysis import scaling as measures
+from peftcore.analysis.comparison import interval
+from peftcore.analysis.layer_similarity import GAP_TITLES
 from peftcore.analysis.scaling import PermutationResult, RepresentationGap
 from peftcore.api.bases import load_base
 from peftcore.cli import app, options
@@ -20,13 +24,23 @@ if TYPE_CHECKING:
 
 
 @app.command()
-def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = False) -> None:
+def scaling(
+    run: RunId,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Measure the gap to words in every layer instead.")
+    ] = False,
+    data: options.Data = None,
+    as_json: printing.AsJson = False,
+) -> None:
     """Measure scales, lengths, nearest words and the gap to words of a run's soft tokens."""
     options.use_data(data)
     store = RunStore()
     opened = store.open(run)
     readout.require_soft_prompt(opened)
     base = load_base(opened.spec.base, device="cpu")
+    if layers:
+        _print_layer_gaps(opened, base, as_json)
+        return
     reading = readout.build_readout(opened, base)
     gaps = readout.seed_gaps(reading, base)
     value = {
@@ -39,6 +53,27 @@ def scaling(run: RunId, data: options.Data = None, as_json: printing.AsJson = Fa
         "drift": _drift(reading, opened, store, base),
     }
     printing.print_result(value, as_json, lambda: _scaling_lines(value))
+
+
+def _print_layer_gaps(run: Run, base: BaseModel, as_json: bool) -> None:
+    """Print the gap to words by layer, with its interval over seeds."""
+    from peftcore.labs.scaling.layer_gap import measure_layer_gaps  # loads torch
+
+    found = measure_layer_gaps(run, base)
+    rows = [
+        {"layer": layer, "measure": measure, "values": values}
+        | {"mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+        for measure in GAP_TITLES
+        for layer, values in enumerate(found.values(measure))
+        for estimate in [interval(values)]
+    ]
+    value = {"run": run.id, "seeds": found.seeds, "examples": found.examples, "layers": rows}
+
+    def lines() -> Iterator[str]:
+        yield f"{run.id}: {len(found.seeds)} seeds, {found.examples} test examples"
+        yield from printing.format_records(rows, ["measure", "layer", "mean", "low", "high"])
+
+    printing.print_result(value, as_json, lines)
 
 
 def _seed_value(reading: SoftPromptReadout, gap: SeedGap, index: int) -> dict[str, Any]:

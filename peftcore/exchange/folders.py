@@ -149,6 +149,8 @@ def _write_head(adapted: AdaptedModel, index: int, run: Run, folder: Path, note:
     save_file(ready, folder / HEAD, metadata={"peftcore": note, "labels": labels})
     read = "the cosine of the two texts' mean states" if adapted.pairs else "the mean state"
     read = read if adapted.base.is_sentence_encoder else "the first token's state"
+    if adapted.towers:
+        read = "u, v and |u - v| of the mean states u and v of the two texts, read apart"
     return [
         f"{HEAD} has the classification head: logits = (x - head_mean) / head_scale @ head + "
         f"head_bias, where x is {read} and the labels are {labels}."

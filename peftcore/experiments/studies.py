@@ -18,7 +18,13 @@ from typing import Any
 from peftcore import tasks
 from peftcore.analysis.comparison import interval
 from peftcore.errors import BadInput, unknown_name
-from peftcore.labs.components.grid import KINDS, METHOD, SHIPPED_PRESETS, build_subset_grid
+from peftcore.labs.components.grid import (
+    KINDS,
+    METHOD,
+    SHIPPED_KINDS,
+    SHIPPED_PRESETS,
+    build_subset_grid,
+)
 from peftcore.labs.scaling.ablations import ABLATIONS, SCALED_METHOD, build_ablation
 from peftcore.metrics.scores import metric_range
 from peftcore.runs.spec import Members, RunSpec, Training
@@ -196,6 +202,7 @@ AROUND_A_RUN: Mapping[str, ExperimentAroundRun] = {
     **{
         f"component-{kind}": ExperimentAroundRun(title, METHOD, partial(_subsets, kind))
         for kind, title in KINDS.items()
+        if kind in SHIPPED_KINDS
     },
 }
 

@@ -6,12 +6,16 @@ a reconstruction.  For a frozen matrix, y' = W x + b + D a with a = S(E x): E en
 atoms, and S moves every coefficient towards zero by a threshold and cuts it off there, one step of
 iterative shrinkage.  D starts at zero, so training starts at the base model.  At threshold zero
 this is LoRA of that rank.
+
+With a fixed dictionary E and D are drawn once for all matrices of one shape and stay as they are,
+nearer to the paper's picture of a fixed set of atoms of which few are tuned: what is trained is how
+much of each atom a matrix gets, one number an atom, from zero on.
 """
 
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -110,6 +114,13 @@ class SparseAtoms(Adapter):
             description="Largest coefficients kept at each position; 0 keeps all",
             json_schema_extra={"advanced": True},
         )
+        dictionary: Literal["trained", "fixed"] = Field(
+            "trained",
+            title="Dictionary",
+            description="Train encoders and atoms of each matrix, or draw them once for all "
+            "matrices of one shape and train only how much of each atom a matrix gets",
+            json_schema_extra={"advanced": True},
+        )
         rounds: int = Field(
             1,
             ge=1,
@@ -126,22 +137,61 @@ class SparseAtoms(Adapter):
         )
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Create encoders (s, v, i, m), atoms (s, v, m, o) and thresholds (s, v, 1, 1)."""
-        count, tensors = self.config.atoms, {}
+        """Create encoders (s, v, i, m), atoms (s, v, m, o) and thresholds (s, v, 1, 1).
+
+        A fixed dictionary is (s, 1, …) for each shape, with amounts (s, v, m, 1) for each matrix.
+        """
+        count = self.config.atoms
+        tensors: dict[str, Tensor] = {}
         for part in self.matrices:
             key = target_modules.layer_key(part)
-            tensors[f"encode:{key}"] = initializer.normal(part.inputs, count, std=part.inputs**-0.5)
-            tensors[f"atoms:{key}"] = initializer.constant(count, part.outputs, value=0.0)
+            if self.config.dictionary == "fixed":
+                tensors |= self._fixed_dictionary(initializer, part, tensors)
+                tensors[f"amount:{key}"] = initializer.constant(count, 1, value=0.0)
+            else:
+                tensors[f"encode:{key}"] = initializer.normal(
+                    part.inputs, count, std=part.inputs**-0.5
+                )
+                tensors[f"atoms:{key}"] = initializer.constant(count, part.outputs, value=0.0)
             if self.config.learned_threshold:
                 tensors[f"threshold:{key}"] = initializer.constant(
                     1, 1, value=self.config.threshold
                 )
         return tensors
 
+    def _fixed_dictionary(
+        self, initializer: SeededInitializer, part: TargetSlice, known: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
+        """Draw encoders and atoms of about unit length for this shape, unless they are known."""
+        shape, count = _shape(part), self.config.atoms
+        if f"fixed_atoms:{shape}" in known:
+            return {}
+        draw = initializer.shared
+        return {
+            f"fixed_encode:{shape}": draw.normal(part.inputs, count, std=part.inputs**-0.5),
+            f"fixed_atoms:{shape}": draw.normal(count, part.outputs, std=part.outputs**-0.5),
+        }
+
+    def untrained_names(self) -> frozenset[str]:
+        """Return the names of a fixed dictionary's encoders and atoms."""
+        return frozenset(name for name in self.tensors if name.startswith("fixed_"))
+
     def effective_tensors(self, tensors: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
-        """Return the tensors (s, v, …) with thresholds made positive."""
+        """Return the tensors (s, v, …) with thresholds made positive, and amounts in the atoms."""
         # The size counts: one that has crossed zero in training is a threshold all the same.
-        return {n: t.abs() if n.startswith("threshold:") else t for n, t in tensors.items()}
+        found = {
+            n: t.abs() if n.startswith("threshold:") else t
+            for n, t in tensors.items()
+            if not n.startswith(("fixed_", "amount:"))
+        }
+        if self.config.dictionary == "fixed":
+            for part in self.matrices:
+                key, shape = target_modules.layer_key(part), _shape(part)
+                amount = tensors[f"amount:{key}"]  # (s, v, m, 1)
+                found[f"atoms:{key}"] = tensors[f"fixed_atoms:{shape}"] * amount
+                encode = tensors[f"fixed_encode:{shape}"]  # (s, 1, i, m)
+                found[f"encode:{key}"] = encode.expand(-1, amount.shape[1], -1, -1)
+        return found
 
     def target_modules(self) -> list[str]:
         """List the modules with a target slice."""
@@ -203,3 +253,8 @@ class SparseAtoms(Adapter):
         real = mix.token_masks["encoder" if reads_encoder else part.stack].to(code.dtype)
         size = (code.abs().mean(-1) * real).sum(1) / real.sum(1)
         mix.add_cost(size * (self.config.l1 / len(self.matrices)))
+
+
+def _shape(part: TargetSlice) -> str:
+    """Return "inputs x outputs" of a slice, by which slices share a fixed dictionary."""
+    return f"{part.inputs}x{part.outputs}"

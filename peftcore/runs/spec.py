@@ -157,6 +157,13 @@ class Training(Settings):
         "that is not named stands for itself",
         json_schema_extra={"advanced": True},
     )
+    pair_head: Literal["joint", "towers"] = Field(
+        "joint",
+        title="Pairs on an encoder",
+        description="Whether an encoder reads the two texts of a pair together, as in runs of "
+        "earlier versions, or each alone; then the head reads both means and how far they differ",
+        json_schema_extra={"advanced": True},
+    )
     template: str = Field(
         "",
         max_length=400,

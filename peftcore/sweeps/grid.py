@@ -69,10 +69,10 @@ def vary(spec: RunSpec, changes: Mapping[str, Any]) -> RunSpec:
         **{part: getattr(spec, part).model_dump() for part in PARTS[1:]},
     }
     if "base" in changes:  # another kind of base may have a head, which that one knew nothing of
-        del values["training"]["standardise"]
+        del values["training"]["standardise"], values["training"]["pair_head"]
     if "task" in changes:  # whose labels and texts may be others
-        for name in ("label_words", "template", "explanations"):
-            del values["training"][name]
+        for name in ("label_words", "template", "explanations", "pair_head"):
+            values["training"].pop(name, None)
     for path, value in changes.items():
         part, _, name = path.partition(".")
         if name:

@@ -188,6 +188,7 @@ def sweep_of(specs: Sequence[RunSpec], title: str) -> Sweep:
         "label_words",
         "template",
         "explanations",
+        "pair_head",
     ):  # as do those that leave them alone
         if first["training"][name] == Training.model_fields[name].get_default(
             call_default_factory=True

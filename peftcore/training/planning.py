@@ -171,7 +171,7 @@ def _with_standardisation(training: Training, kind: str) -> Training:
     and train again to what they were. Other kinds of bases have no head.
     """
     if kind != "encoder":
-        return _with_defaults(training, "standardise")
+        return _with_defaults(training, "standardise", "pair_head")
     if "standardise" in training.model_fields_set:
         return training
     return training.model_copy(update={"standardise": "draw"})
@@ -235,7 +235,13 @@ def build_adapted(
     )
     adapter = method_class(base, method_class.Config.make(spec.settings), initializer)
     pairs = bool(labels) and base.is_sentence_encoder and task.has_text_pairs
-    adapted = AdaptedModel(base, adapter, initializer, len(labels), pairs)
+    towers = bool(labels) and spec.training.pair_head == "towers"
+    if towers and not task.has_text_pairs:
+        raise BadInput(
+            f"{task.title} has one text in each example: two towers need a pair; choose pair_head "
+            "joint"
+        )
+    adapted = AdaptedModel(base, adapter, initializer, len(labels), pairs, towers)
     if device == "meta":
         return adapted
     adapted.to(str(base.device))

@@ -10,8 +10,8 @@ VIEWS = {
     "limits": ("Pattern", "Share", "Bias", "All layers"),
     "landscape": ("Loss surface", "Cuts", "Between two", "Flatness", "Validation", "Vertices"),
     "scaling": (
-        *("Scales", "Gap to words", "Learning rate", "Ablations"),
-        *("Lengths", "Shots", "Stability", "Transfer"),
+        *("Scales", "Gap to words", "Gap by layer", "Learning rate", "Ablations"),
+        *("Lengths", "Shots", "Stability", "Transfer", "Templates", "Explanations"),
     ),
     "atoms": ("Map", "Sparsity", "Text", "Pruning", "One atom", "Two runs", "Density"),
     "components": ("Map", "Grid", "Explanations"),

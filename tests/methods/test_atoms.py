@@ -159,3 +159,25 @@ def test_coefficients_can_be_read_for_every_part(tiny):
 def test_a_part_the_base_lacks_is_refused_by_name(tiny):
     with pytest.raises(BadInput, match=r"no cross.value in its .*components must name one of"):
         fresh(tiny("bert"), components=["cross.value"])
+
+
+@pytest.mark.parametrize("family", ["t5", "bert"])
+def test_with_a_fixed_dictionary_only_amounts_are_trained_and_it_is_atoms_all_the_same(
+    tiny, family
+):
+    base, settings = tiny(family), {"atoms": 6, "dictionary": "fixed", "learned_threshold": False}
+    before, plain = outputs_before_training(base, "atoms", **settings)
+    assert torch.equal(before, plain)
+    fixed = random_adapted(base, "atoms", **settings)
+    trained = set(fixed.trainable_tensors) - {"head", "head_bias"}
+    assert len(trained) == len(fixed.adapter.matrices)
+    assert all(name.startswith("amount:") for name in trained)
+    assert all(fixed.tensors[name].shape == (2, 3, 6, 1) for name in trained)
+    drawn = [name for name in fixed.tensors if name.startswith("fixed_atoms:")]
+    assert 0 < len(drawn) < len(fixed.adapter.matrices)  # shared by layers
+    twin = random_adapted(base, "atoms", atoms=6, learned_threshold=False)
+    for name, tensor in fixed.effective_tensors(fixed.tensors).items():
+        twin.tensors[name] = tensor.detach()
+    batch = ExampleBatcher(base, ["yes", "no"]).batch(EXAMPLES * 2)
+    points = torch.tensor([[[0.2, 0.3, 0.5]], [[0.6, 0.1, 0.3]]])
+    torch.testing.assert_close(fixed.losses(batch, points), twin.losses(batch, points))

@@ -70,7 +70,13 @@ def show(frame: Frame) -> None:
     )
     with frame.more():
         spec = _pick_spec(frame.bar)
-        presets = _pick_presets(spec.base) if kind == "presets" else list(SHIPPED_PRESETS)
+        presets = (
+            _pick_components(spec.base)
+            if kind == "combinations"
+            else _pick_presets(spec.base)
+            if kind == "presets"
+            else list(SHIPPED_PRESETS)
+        )
         population = pick_population("components.population")
     if kind == "layers":
         cell_map = selection.find_cell_map(spec.base)
@@ -136,6 +142,20 @@ def _pick_presets(base: str) -> list[str]:
         first=[name for name in SHIPPED_PRESETS if name in presets],
         placeholder="Choose two or more",
     )
+
+
+def _pick_components(base: str) -> list[str]:
+    """Offer the components whose combinations are set side by side."""
+    known = component_grid.components_of(base)
+    chosen = several(
+        LAB,
+        "combined",
+        "Components to combine",
+        known,
+        first=known[:2],
+        placeholder="Choose two or more",
+    )
+    return chosen[: component_grid.MOST_COMBINED]
 
 
 def _pick_metric(grid: RunGrid, spec: RunSpec, table: pd.DataFrame) -> ScoredGrid:

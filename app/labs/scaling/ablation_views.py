@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -36,16 +36,56 @@ BUSY_STATES = ("queued", "running")
 
 def show_ablations(frame: Frame, subject: ScalingSubject) -> None:
     """Show what is trained, what shares a scale and where it stands, side by side."""
-    ablation = _build_ablation("variants", subject)
+    frame.explain(
+        "Everything but the one change is as in the run above, the learning rate included; "
+        "bars are 95 % intervals of other seeds on the same test examples. “Scale fixed at one” is "
+        "prompt tuning."
+    )
+    _show_side_by_side(
+        frame,
+        subject,
+        _build_ablation("variants", subject),
+        prompt_ablations.FIXED_SCALE,
+        lambda name: PLAIN_METHOD if name == prompt_ablations.FIXED_SCALE else SCALED_METHOD,
+    )
+
+
+def show_templates(frame: Frame, subject: ScalingSubject) -> None:
+    """Show the run's task asked by each template it offers, side by side."""
+    frame.explain(
+        "The same texts in other words and another order, trained and answered so; everything else "
+        "is as in the run above. Bars are 95 % intervals of other seeds on the same test examples."
+    )
+    grid = _build_ablation("templates", subject)
+    _show_side_by_side(frame, subject, grid, grid.cells[0].name, lambda _: subject.run.spec.method)
+
+
+def show_explanations(frame: Frame, subject: ScalingSubject) -> None:
+    """Show training on the examples' own explanations and on wrong ones, side by side."""
+    frame.explain(
+        "In training an explanation is its own, its words in another order, its first third, or "
+        "that of another example of the same or of another label. Labels, validation and test "
+        "examples stay. Bars are 95 % intervals of other seeds on the same test examples."
+    )
+    grid = _build_ablation("explanations", subject)
+    _show_side_by_side(frame, subject, grid, grid.cells[0].name, lambda _: subject.run.spec.method)
+
+
+def _show_side_by_side(
+    frame: Frame,
+    subject: ScalingSubject,
+    grid: RunGrid,
+    reference: str,
+    method_of: Callable[[str], str],
+) -> None:
+    """Show the scores of a grid's runs and verdicts against one of them, and queue the rest."""
     metric = _main_metric(subject.run.spec.task)
-    scores = ablation.scores(metric)
+    scores = grid.scores(metric)
     if not scores.empty:
-        run_table = cache.run_store().table([run for run in ablation.runs if run])
+        run_table = cache.run_store().table([run for run in grid.runs if run])
         runs = dict(zip(scores["run"], scores["name"], strict=True))
         styles = {
-            run: style_of_method(
-                SCALED_METHOD if name != prompt_ablations.FIXED_SCALE else PLAIN_METHOD, ""
-            ).variant(nth, name)
+            run: style_of_method(method_of(name), "").variant(nth, name)
             for nth, (run, name) in enumerate(runs.items())
         }
         shown_table = run_table[run_table["run"].isin(runs)]
@@ -57,29 +97,28 @@ def show_ablations(frame: Frame, subject: ScalingSubject) -> None:
             picture(
                 compare.score_intervals(summary, shown_table, metric, styles),
                 key="scaling.ablations",
-                name=f"{subject.run.id}-ablations",
+                name=f"{subject.run.id}-{grid.name}",
                 alt=compare.score_intervals_alt(summary, metric, styles),
                 table=scores[["name", "seed", metric]],
-            ).caption(findings.quiet_line(subject))
+            ).caption(
+                findings.quiet_line(subject, f"experiment scaling {subject.run.id} {grid.name}")
+            )
         with frame.below:
-            shown = [run for run in ablation.runs if run and run.id in runs]
-            _show_differences(shown, metric, styles, runs)
-    frame.explain(
-        "Everything but the one change is as in the run above, the learning rate included; "
-        "bars are 95 % intervals of other seeds on the same test examples. “Scale fixed at one” is "
-        "prompt tuning."
-    )
+            shown = [run for run in grid.runs if run and run.id in runs]
+            _show_differences(shown, metric, styles, runs, reference)
     with frame.below:
-        _show_runs(ablation, subject)
+        _show_runs(grid, subject)
 
 
 def _show_differences(
-    shown: list[Run], metric: str, styles: dict[str, RunStyle], runs: dict[str, str]
+    shown: list[Run],
+    metric: str,
+    styles: dict[str, RunStyle],
+    runs: dict[str, str],
+    reference_name: str,
 ) -> None:
-    """Verdicts on every other variant against prompt tuning, where it was run."""
-    reference = next(
-        (run for run, name in runs.items() if name == prompt_ablations.FIXED_SCALE), None
-    )
+    """Verdicts on every other variant against the one of this name, where it was run."""
+    reference = next((run for run, name in runs.items() if name == reference_name), None)
     judged = judged_runs(shown, metric, "this task")
     if reference is None or reference not in judged.tables or len(judged.tables) < 2:
         return
@@ -90,7 +129,7 @@ def _show_differences(
     picture(
         verdicts.difference_forest(rows, judged, styles),
         key="scaling.against",
-        name="differences-to-prompt-tuning",
+        name="differences",
         alt=verdicts.difference_forest_alt(rows, judged, styles),
         table=verdicts.verdict_table(judged, styles),
     )

@@ -16,6 +16,7 @@ from peftcore.analysis import scaling
 
 if TYPE_CHECKING:
     from peftcore.labs.scaling.ablations import TransferGain
+    from peftcore.labs.scaling.layer_gap import LayerGaps
     from peftcore.labs.scaling.readout import SeedGap
 
 
@@ -48,6 +49,18 @@ def gap_finding(subject: ScalingSubject, gaps: Sequence[SeedGap]) -> tuple[str, 
         f"{measure.title} between soft tokens and words: {before:.3g} without scales, "
         f"{after:.3g} with them.",
         escape_markdown(f"{subject.chart_title.split(',')[0]} · mean of {len(gaps)} seeds"),
+    )
+
+
+def layer_gap_finding(subject: ScalingSubject, found: LayerGaps) -> tuple[str, str]:
+    """The distance between soft tokens and words where they enter the stack, and at its end."""
+    means = [float(np.mean(values)) for values in found.values("distance")]
+    nearest = int(np.argmin(means))
+    return (
+        f"The means of soft tokens and words lie {means[0]:.3g} lengths of a word apart where they "
+        f"enter, {means[-1]:.3g} behind the last layer, and {means[nearest]:.3g} in layer "
+        f"{nearest}, where they are nearest.",
+        escape_markdown(f"{subject.chart_title.split(',')[0]} · mean of {len(found.seeds)} seeds"),
     )
 
 
@@ -91,12 +104,12 @@ def scores_finding(scores: pd.DataFrame, name: str, metric: str) -> tuple[str, s
     )
 
 
-def quiet_line(subject: ScalingSubject) -> str:
-    """Where a picture comes from, and the command that makes it."""
+def quiet_line(subject: ScalingSubject, command: str = "") -> str:
+    """Where a picture comes from, and the command that makes it; of the run's, if there is none."""
     run = subject.run
     return provenance(
         f"seed {run.spec.population.seed_numbers()[subject.seed]}",
         f"data {run.manifest().get('data_hash', '')[:8]}",
         f"precision {run.manifest().get('precision', '')}",
-        command=f"scaling {run.id}",
+        command=command or f"scaling {run.id}",
     )

@@ -18,6 +18,7 @@ from app.ui.frame import Frame
 from app.ui.subject import Choice
 from app.ui.widgets import escape_markdown, table_with_download
 from peftcore.analysis import scaling
+from peftcore.analysis.layer_similarity import GAP_TITLES
 from peftcore.labs.scaling import ablations, readout
 
 OPTIMISERS = {"adamw": "AdamW", "adafactor": "Adafactor"}
@@ -167,6 +168,45 @@ def show_word_gap(frame: Frame, subject: ScalingSubject) -> None:
         )
     with frame.below:
         _show_word_plane(subject, soft_prompt)
+
+
+def show_layer_gap(frame: Frame, subject: ScalingSubject) -> None:
+    """Soft tokens against words in every layer, while the base reads test examples."""
+    found = selection.layer_gaps(subject.run)
+    frame.say(*findings.layer_gap_finding(subject, found))
+    first, *others = (
+        (name, title, np.array(found.values(name))) for name, title in GAP_TITLES.items()
+    )
+    with frame.picture:
+        _layer_picture(subject, *first).caption(
+            findings.quiet_line(subject, f"scaling {subject.run.id} --layers")
+        )
+    frame.explain(
+        "States of soft tokens against those of the words they stand before, layer by layer; layer "
+        "0 is what enters the stack. One on the first chart is the length of words. Bands are 95 % "
+        f"intervals of other seeds; {found.examples} test examples were read."
+    )
+    with frame.below:
+        for each in others:
+            _layer_picture(subject, *each)
+        st.caption(
+            "What a representation gap is has not been defined in print; these are proposals. The "
+            "last layer is measured behind the final norm."
+        )
+
+
+def _layer_picture(
+    subject: ScalingSubject, name: str, title: str, values: np.ndarray
+) -> DeltaGenerator:
+    """A line of one measure (l, s) by layer, with its band over seeds."""
+    steps = range(len(values))
+    return picture(
+        figures.layer_lines(values, title),
+        key=f"scaling.layers.{name}",
+        name=f"{subject.run.id}-layers-{name}",
+        alt=figures.layer_lines_alt(values, title),
+        table=figures.lines_table(list(steps), {title: values}).rename(columns={"step": "layer"}),
+    )
 
 
 def _show_word_plane(subject: ScalingSubject, soft_prompt: SoftPromptReadout) -> None:

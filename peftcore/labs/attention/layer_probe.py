@@ -111,6 +111,8 @@ class LayerProbe:
                 f"{adapted.adapter.title} puts soft tokens before the input instead of changing "
                 "attention layers; choose a run with a prefix or with changed weights"
             )
+        if adapted.towers:
+            raise BadInput("this run reads the two texts of a pair apart; choose one that does not")
         self.adapted, self.seeds = adapted, adapted.seeds
         self.base = base or base_in_precision(adapted.base, precision)
         self.model: Any = shared_copy(self.base.model)

@@ -6,6 +6,7 @@ trained as one sweep, which is watched, stopped and resumed as a whole.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -37,7 +38,10 @@ KINDS: Mapping[str, str] = {
     "presets": "Configurations of the paper",
     "kinds": "Each component alone",
     "layers": "Layer by layer",
+    "combinations": "Every combination of some",
 }
+SHIPPED_KINDS = ("presets", "kinds", "layers")
+MOST_COMBINED = 5  # components, whose combinations are 31 runs
 ALL_WEIGHTS = "All of it"
 SHIPPED_FOLDER = paths.ASSETS / "component_runs"
 
@@ -62,9 +66,10 @@ def vary_settings(base_spec: RunSpec, settings: Mapping[str, Any]) -> RunSpec:
 def build_subset_grid(
     kind: str, base_spec: RunSpec, store: RunStore, names: Sequence[str] = SHIPPED_PRESETS
 ) -> RunGrid:
-    """Return a grid around a spec of SparseFit; `names` are the configurations of "presets".
+    """Return a grid around a spec of SparseFit.
 
-    Labels of "layers": way ("alone" or "without"), stack and layer.
+    names: the configurations of "presets", or the components that "combinations" joins.  Labels of
+    "layers": way ("alone" or "without"), stack and layer.
     """
     if kind not in KINDS:
         raise unknown_name("grid", kind, KINDS)
@@ -78,6 +83,8 @@ def build_subset_grid(
     elif kind == "kinds":
         components = dict.fromkeys(cell.component for cell in base_map.cells)
         variations = [Variation(each, _changes({"components": (each,)})) for each in components]
+    elif kind == "combinations":
+        variations = _combination_variations(base_map, names)
     else:
         variations = list(_layer_variations(base_map, base_spec.settings))
     grid = RunGrid.around(_without_settings(base_spec), variations, name=kind)
@@ -97,6 +104,27 @@ def _preset_variations(base_map: ComponentMap, names: Sequence[str]) -> list[Var
         if name not in base_map.presets:
             raise unknown_name(f"configuration of {base_map.base}", name, base_map.presets)
     return [Variation(name, _changes(base_map.presets[name])) for name in names]
+
+
+def components_of(base: str) -> list[str]:
+    """Return the components of a base, which "combinations" joins."""
+    return list(dict.fromkeys(cell.component for cell in component_map.find_map(base).cells))
+
+
+def _combination_variations(base_map: ComponentMap, names: Sequence[str]) -> list[Variation]:
+    """Return every combination of these components, single ones first."""
+    known = dict.fromkeys(cell.component for cell in base_map.cells)
+    for name in names:
+        if name not in known:
+            raise unknown_name(f"component of {base_map.base}", name, known)
+    wanted = list(dict.fromkeys(names))
+    if not 1 <= len(wanted) <= MOST_COMBINED:
+        raise BadInput(f"1 to {MOST_COMBINED} components can be combined; got {len(wanted)}")
+    return [
+        Variation(" + ".join(joined), _changes({"components": joined}))
+        for count in range(1, len(wanted) + 1)
+        for joined in itertools.combinations(wanted, count)
+    ]
 
 
 def _layer_variations(base_map: ComponentMap, settings: Mapping[str, Any]) -> Iterator[Variation]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from pydantic import Field
 
@@ -118,8 +118,12 @@ def _prefixes(steps: int, rate: float) -> tuple[tuple[StageKind, ToyTask, int, f
     return tuple(("prefix", task, steps, rate) for task in MIXTURE)
 
 
-def _stages(*rows: tuple[StageKind, ToyTask, int, float]) -> tuple[Stage, ...]:
-    return tuple(Stage(kind=k, task=t, steps=n, rate=r) for k, t, n, r in rows)
+def _stages(*rows: tuple[StageKind, ToyTask, int, float], **later: Any) -> tuple[Stage, ...]:
+    """Return stages of these kinds, tasks, steps and rates; adaptations have the later fields."""
+    return tuple(
+        Stage(kind=k, task=t, steps=n, rate=r, **({} if k == "pretrain" else later))
+        for k, t, n, r in rows
+    )
 
 
 _HARD_TASKS = ("ascending", "ascending_add1", "histogram")
@@ -139,7 +143,9 @@ _STAGES: Mapping[tuple[RecipeSize, ExperimentNumber], tuple[Stage, ...]] = {
         ("full", "descending", 1500, 2e-3),
         ("prefix", "descending", 3000, 5e-2),
     ),
-    ("cpu", "02"): _stages(("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 1e-2)),
+    ("cpu", "02"): _stages(
+        ("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 3e-2), falling=True, starts=4
+    ),
     ("cpu", "03"): _stages(
         ("pretrain", "mixture", 5000, 1e-3),
         ("prefix", "ascending", 1500, 1e-2),

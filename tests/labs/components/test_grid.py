@@ -40,6 +40,25 @@ def test_presets_differ_only_in_what_is_trained(store):
     assert len({one.spec.model_copy(update={"settings": {}}).id for one in found.cells}) == 1
 
 
+def test_combinations_are_every_union_of_some_components(store):
+    known = component_grid.components_of("tiny-t5")
+    names = known[:3]
+    found = build_subset_grid("combinations", around(), store, names)
+    assert [one.name for one in found.cells] == [
+        *names,
+        *(f"{a} + {b}" for a, b in ((names[0], names[1]), (names[0], names[2]), names[1:])),
+        " + ".join(names),
+    ]
+    tiny = component_map.shipped_map("tiny-t5")
+    counts = [tiny.count(tiny.trained_cells(one.spec.settings)) for one in found.cells]
+    assert len({one.spec.id for one in found.cells}) == 7
+    assert counts[3] == counts[0] + counts[1]
+    with pytest.raises(BadInput, match="component of tiny-t5"):
+        build_subset_grid("combinations", around(), store, ["attention.qerry"])
+    with pytest.raises(BadInput, match="1 to 5 components"):
+        build_subset_grid("combinations", around(), store, known[:6])
+
+
 def test_each_component_alone_makes_up_the_base(store):
     found, tiny = build_subset_grid("kinds", around(), store), component_map.shipped_map("tiny-t5")
     counts = {one.name: tiny.count(tiny.trained_cells(one.spec.settings)) for one in found.cells}

@@ -8,6 +8,7 @@ from support.scaling_page import titles
 from app.state import cache
 from peftcore.labs.scaling import ablations
 from peftcore.runs.store import RunStore
+from peftcore.training.planning import build_spec
 
 
 def test_ablations_show_what_there_is_and_queue_the_rest(runs):
@@ -55,3 +56,24 @@ def test_transfer_asks_for_two_tasks(runs):
     page = open_page("scaling", "Transfer")
     page.multiselect[0].set_value(["miniworld_nli"]).run()
     assert "Choose two tasks" in words(page)
+
+
+@pytest.mark.parametrize(("view", "count"), [("Templates", 3), ("Explanations", 4)])
+def test_other_templates_and_explanations_are_queued_beside_a_run_of_any_method(runs, view, count):
+    like = runs["spt"].spec
+    training = like.training.model_copy(update={"learning_rate": None})
+    spec = build_spec(
+        "random-t5", like.task, "lora", None, like.population, training, like.evaluation
+    )
+    whole = spec.model_dump(exclude={"base", "task", "method"})
+    lora = make_run("lora", like.task, "random-t5", **whole)
+    page = open_page("scaling", view)
+    page.selectbox(key="scaling.run").set_value(lora.id).run()
+    button = page.button(key=f"scaling.queue.{view.lower()}")
+    assert button.label == f"Queue {count} missing runs"
+    button.click().run()
+    assert "Something went wrong" not in words(page)
+    assert {job.run_id for job in cache.job_queue().jobs()} == {
+        cell.spec.id
+        for cell in ablations.build_ablation(view.lower(), lora.spec, RunStore()).cells[1:]
+    }

@@ -42,3 +42,13 @@ def test_what_a_scale_can_do_is_said_and_measured(runs):
     page.segmented_control(key="scaling.optimiser").set_value("sgd").run()
     assert "gradient descent" in titles(page)[0]
     assert "Measured movement" in titles(page)[1]
+
+
+def test_the_gap_by_layer_is_read_while_the_base_reads_examples(runs):
+    page = open_page("scaling", "Gap by layer", run=runs["spt"].id)
+    distance, *others = reversed(charts(page))
+    assert len(others) == 2
+    for chart in (distance, *others):
+        assert "2 seeds" in chart["layout"]["title"]["text"]
+        assert len(chart["data"][-1]["y"]) > 2
+    assert "where they are nearest" in words(page)
