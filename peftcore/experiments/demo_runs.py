@@ -26,7 +26,9 @@ HEADLINE_RUNS: tuple[
 ] = (  # method, corners of the simplex, settings: prompts as long as in their papers
     ("prompt_tuning", 1, {"length": 50}),
     ("spt", 1, {"length": 50}),
+    ("prefix_tuning", 1, {}),
     ("lora", 1, {}),
+    ("atoms", 1, {}),
 )
 DEMO_RUNS = (  # task, method, corners of the simplex; every default of the first version
     ("miniworld_nli", "prompt_tuning", 1),
