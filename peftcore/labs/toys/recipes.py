@@ -143,9 +143,7 @@ _STAGES: Mapping[tuple[RecipeSize, ExperimentNumber], tuple[Stage, ...]] = {
         ("full", "descending", 1500, 2e-3),
         ("prefix", "descending", 3000, 5e-2),
     ),
-    ("cpu", "02"): _stages(
-        ("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 3e-2), falling=True, starts=4
-    ),
+    ("cpu", "02"): _stages(("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 1e-2)),
     ("cpu", "03"): _stages(
         ("pretrain", "mixture", 5000, 1e-3),
         ("prefix", "ascending", 1500, 1e-2),
@@ -173,8 +171,8 @@ _STAGES: Mapping[tuple[RecipeSize, ExperimentNumber], tuple[Stage, ...]] = {
     ("full", "04"): _stages(
         ("pretrain", "mixture", 40_000, 5e-4),
         ("prefix", "histogram", 100_000, 5e-5),
-        ("lora", "histogram", 10_000, 5e-3),
-    ),
+    )
+    + _stages(("lora", "histogram", 10_000, 5e-3), falling=True, attention=True),
 }
 _TEST_TASKS: Mapping[ExperimentNumber, tuple[str, ...]] = {
     "01": ("ascending", "descending"),

@@ -114,7 +114,7 @@ def test_runs_that_exist_are_found_and_the_rest_is_one_job(store):
     assert not build_subset_grid("presets", around(), store).missing
 
 
-@pytest.mark.parametrize("kind", component_grid.KINDS)
+@pytest.mark.parametrize("kind", component_grid.SHIPPED_KINDS)
 def test_the_job_trains_the_very_runs_of_the_grid(store, kind):
     found = build_subset_grid(kind, around(components=("layernorm", "attention.query")), store)
     asked = component_grid.grid_sweep(found)
