@@ -11,6 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 
 import pandas as pd
 
@@ -24,7 +25,7 @@ from peftcore.analysis.run_tables import table_of_run, table_of_seeds
 from peftcore.experiments import published, real_runs, studies
 from peftcore.experiments.paper_table import NOT_ASKED, PAPERS_FILE, PaperRow
 from peftcore.labs.toys import results
-from peftcore.labs.toys.recipes import find_recipe
+from peftcore.labs.toys.recipes import TASKS, ToyTask, find_recipe
 from peftcore.metrics.scores import METRICS, find_measure
 from peftcore.runs.store import Run, RunStore
 from peftcore.system import atomic_files
@@ -52,6 +53,7 @@ def paper_rows() -> list[PaperRow]:
             ("rank-1 LoRA: histogram", "prefix: histogram"),
             "LoRA learns to count where a prefix of as many numbers does not",
         ),
+        *(partial(_elicited, task) for task in ("add1", "add2")),
         _subspace,
         _scaled_prompt,
         _trained_share,
@@ -131,11 +133,26 @@ def _toy_row(number: str, task: str, arms: tuple[str, str], claim: str) -> Paper
         THEORY,
         claim,
         f"{one.paper:.1f} % against {other.paper:.1f} %",
-        f"{one.mean:.1f} % against {other.mean:.1f} %: {words}",
+        f"{_percent(one)} against {_percent(other)}: {words}",
         verdict,
         f"{one.model}, {recipe.shape.length} digits; paper: width {full.width}, "
         f"{full.length} digits, more steps",
     )
+
+
+def _elicited(task: ToyTask) -> PaperRow:
+    """Judge a prefix for one of the skills of a mixture against the pretrained model."""
+    return _toy_row(
+        "02",
+        task,
+        (f"prefix: {task}", "pretrained"),
+        f"A prefix elicits a skill that pretraining mixed with others: {TASKS[task]}",
+    )
+
+
+def _percent(row: results.ResultRow) -> str:
+    """Return a toy's mean in percent, or how its seeds fall where that says nothing."""
+    return f"{row.summary} %" + (" (seeds)" if row.groups else "")
 
 
 def _study_row(study: str, arm: str, against: str) -> tuple[str, str]:
