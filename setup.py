@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: which requirements are for use, and where files are installed.
+"""What pyproject.toml cannot say: what is needed, and where files are installed.
 
 Inside a wheel everything lies in `peftcore` and `app`: assets as `peftcore/assets`, pages as
 `app/page_scripts` (not `app/pages`, which Streamlit would take for an app of the old kind).
@@ -9,10 +9,9 @@ from pathlib import Path
 from setuptools import find_packages, setup
 
 LINES = Path(__file__).with_name("requirements.txt").read_text("utf-8").splitlines()
-RUNTIME = LINES[: LINES.index("# Development")]
 
 setup(
-    install_requires=[line.split("#")[0].strip() for line in RUNTIME if line[:1].isalpha()],
+    install_requires=[line.split("#")[0].strip() for line in LINES if line[:1].isalpha()],
     packages=[
         *find_packages(include=["peftcore", "peftcore.*", "app", "app.*"]),
         *("peftcore.assets", "app.page_scripts"),

@@ -25,8 +25,8 @@ def arguments(monkeypatch):
 
 def test_it_requires_what_is_for_use_and_nothing_for_development(arguments):
     needed = {line.split("==")[0] for line in arguments["install_requires"]}
-    assert {"torch", "streamlit", "peft"} <= needed
-    assert not {"pytest", "mypy", "ruff"} & needed
+    assert {"torch", "streamlit"} <= needed
+    assert not {"pytest", "mypy", "ruff", "peft", "playwright"} & needed
     assert all("==" in line and "#" not in line for line in arguments["install_requires"])
 
 

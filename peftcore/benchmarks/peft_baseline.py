@@ -61,7 +61,12 @@ class PeftLoop:
 
     def _with_adapter(self, model: Any) -> Any:
         """Add the spec's adapter to a model by the package."""
-        import peft
+        try:
+            import peft
+        except ModuleNotFoundError:
+            raise BadInput(
+                "this comparison needs the peft package: pip install -r requirements-extra.txt"
+            ) from None
 
         kind, settings = PEFT_TASK_TYPES[self.base.kind], self.spec.settings
         if self.spec.method == "lora":

@@ -257,9 +257,12 @@ REGISTER = (
     ),
     Risk(
         "Dependencies",
-        "releases are pinned above the known holes",
-        ("tests/cli/test_security.py::test_every_package_is_pinned_at_or_above_its_floor",),
-        "no hashes of packages, no list of licences",
+        "pinned above the known holes and locked by hash, torch excepted; licences are on a list",
+        (
+            "tests/cli/test_security.py::test_every_package_is_pinned_at_or_above_its_floor",
+            "tests/system/test_packages.py::test_every_release_is_locked_by_its_hashes",
+            "tests/system/test_packages.py::test_every_licence_is_on_the_list",
+        ),
     ),
 )
 

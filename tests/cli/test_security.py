@@ -3,7 +3,6 @@
 import ast
 import re
 import tomllib
-from pathlib import Path
 
 import pytest
 from support.commands import call, printed
@@ -76,7 +75,8 @@ def test_telemetry_error_details_and_foreign_hosts_are_off():
 
 
 def test_every_package_is_pinned_at_or_above_its_floor():
-    text = Path(paths.ROOT / "requirements.txt").read_text()
+    files = ("requirements.txt", "requirements-extra.txt")
+    text = "\n".join((paths.ROOT / file).read_text() for file in files)
     pins = dict(re.findall(r"^([A-Za-z0-9_.-]+)==([0-9.]+)", text, re.MULTILINE))
     for name, floor in FLOORS.items():
         assert tuple(map(int, pins[name].split("."))) >= floor, name
