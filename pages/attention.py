@@ -6,6 +6,7 @@ from app.labs.attention import selection, views
 from app.state import wait_for_imports
 from app.ui import errors, pickers, widgets
 from app.ui.frame import Frame, lab_frame
+from peftcore.analysis.attention import TextTooLong
 
 
 @st.fragment
@@ -25,15 +26,22 @@ def explore_attention() -> None:
             if asked is None:
                 st.caption("Type a text, and every head shows what it looks at.")
                 return
-            if not wait_for_imports.ready_or_wait(selection.LAB):
+            recorded = wait_for_imports.is_waiting(selection.LAB) and frame.view == views.RECORDED
+            if not recorded and not wait_for_imports.ready_or_wait(selection.LAB):
                 return
-        show(frame, asked)
+        try:
+            show(frame, asked)
+        except wait_for_imports.NotRecorded:
+            with frame.picture:
+                wait_for_imports.ready_or_wait(selection.LAB)
+            return
+        if recorded:
+            with frame.below:
+                wait_for_imports.say_recorded(selection.LAB)
 
 
 def show(frame: Frame, asked: selection.AttentionComparison) -> None:
     """Show the chosen view, and where a text is too long for it, what can be measured instead."""
-    from peftcore.labs.attention.capture import TextTooLong
-
     try:
         selected = views.pick_head(frame.bar, selection.with_decoder_text(asked))
     except TextTooLong as error:

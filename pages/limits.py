@@ -5,14 +5,14 @@ import streamlit as st
 from app.labs.limits import cache, selection, views
 from app.state import wait_for_imports
 from app.ui import errors, pickers, widgets
-from app.ui.frame import lab_frame
+from app.ui.frame import Frame, lab_frame
 
 
 @st.fragment
 @errors.guarded
 def explore_limits() -> None:
     """Choose a run and a text, then look into one head."""
-    with lab_frame(views.LAB, "Limits", list(views.VIEWS)) as frame:
+    with lab_frame(cache.LAB, "Limits", list(views.VIEWS)) as frame:
         with frame.picture:
             pickers.invite_missing_base(pickers.requested_run_ids("run"))
         runs = cache.candidate_runs()
@@ -31,13 +31,26 @@ def explore_limits() -> None:
             if example is None:
                 st.caption("Type a text to measure the layers on it.")
                 return
-            if not wait_for_imports.ready_or_wait(views.LAB):
+            recorded = wait_for_imports.is_waiting(cache.LAB) and frame.view in views.RECORDED
+            if not recorded and not wait_for_imports.ready_or_wait(cache.LAB):
                 return
-        shown = selection.pick_subject(frame, run, other, example)
-        views.VIEWS[frame.view](frame, shown)
-        views.show_finding(frame, shown)
-        with frame.side:
-            views.show_precision(shown)
+        try:
+            show(frame, selection.pick_subject(frame, run, other, example))
+        except wait_for_imports.NotRecorded:
+            with frame.picture:
+                wait_for_imports.ready_or_wait(cache.LAB)
+            return
+        if recorded:
+            with frame.below:
+                wait_for_imports.say_recorded(cache.LAB)
+
+
+def show(frame: Frame, shown: views.LimitsSubject) -> None:
+    """Show the chosen view, the finding, and what rounding leaves of the theorem."""
+    views.VIEWS[frame.view](frame, shown)
+    views.show_finding(frame, shown)
+    with frame.side:
+        views.show_precision(shown)
 
 
 explore_limits()

@@ -24,6 +24,10 @@ TokenDisplay = Literal["shown", "hidden", "renormalised"]
 LEARNED_KINDS: frozenset[TokenKind] = frozenset({"soft", "prefix"})
 
 
+class TextTooLong(BadInput):
+    """A text whose attention would be too large for a screen; data sets can still be measured."""
+
+
 @dataclass(frozen=True)
 class AttentionToken:
     """One position: its text, its kind, and which text of a pair it belongs to (or 0)."""

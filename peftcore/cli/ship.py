@@ -24,6 +24,7 @@ from peftcore.experiments.paper_table import PAPERS_FILE
 from peftcore.experiments.real_report import write_report
 from peftcore.experiments.real_runs import REAL_RUNS, ship_real_runs
 from peftcore.jobs.worker import resolve_device
+from peftcore.labs.attention import first_pictures
 from peftcore.labs.components import grid as component_grid
 from peftcore.labs.images import demo_runs as image_runs
 from peftcore.labs.toys import experiments, results
@@ -184,6 +185,16 @@ def ship_stories(
     written = story_record.write_recordings(folder, tuple(only or recordings.NAMES))
     value = [str(path) for path in written]
     printing.print_result({"files": value}, as_json, lambda: iter(value))
+
+
+@ship.command("first-pictures")
+def ship_first_pictures(out: Out = None, as_json: printing.AsJson = False) -> None:
+    """Record what Attention and Limits show first of the demo runs, so that it needs no torch."""
+    folder = paths.expand(out or first_pictures.shipped_folder())
+    from peftcore.labs.attention import record_first_pictures  # brings torch
+
+    written = [str(path) for path in record_first_pictures.write_first_pictures(folder)]
+    printing.print_result({"files": written}, as_json, lambda: iter(written))
 
 
 @ship.command("screenshots")

@@ -142,6 +142,18 @@ for story in list_stories(OPTIONS_BY_PICTURE):
     app.run()
     assert story.story.steps[0].title in [title.value.replace("\\\\", "") for title in app.title]
     assert "torch" not in sys.modules, story.name
+# The first picture of a run that ships is recorded; of what is not recorded nothing is drawn.
+for name, other in (("attention", "base:tiny-t5"), ("limits", "5a7da5def8b7")):
+    for example, drawn in (("1", True), ("2", False)):
+        app.switch_page(nav.find_page(name).script_path)
+        app.query_params.clear()
+        app.query_params.update({{"run": "2556dc271826", "with": other, "example": example}})
+        app.run()
+        assert bool(app.get("plotly_chart")) == bool(app.header) == drawn, (name, example)
+        [waiting] = [each.value for each in app.caption if "libraries" in each.value]
+        assert ("recording" in waiting) == drawn, (name, waiting)
+        assert not app.exception and not app.error, (name, app.error)
+        assert "torch" not in sys.modules, name
 """
     environment = os.environ | {"PEFTCORE_WARM": "0", "PEFTCORE_HOME": str(tmp_path)}
     done = subprocess.run(

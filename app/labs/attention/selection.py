@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.figures.theme import NEUTRAL
-from app.state import cache, run_catalog
+from app.state import cache, run_catalog, wait_for_imports
 from app.ui import frame, pickers, run_styles, text_choice, widgets
 from app.ui.subject import Choice, typed
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.attention import AttentionPattern, HeadStatistics
 from peftcore.data.task import Example
+from peftcore.labs.attention import first_pictures
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
@@ -62,8 +63,17 @@ class AttentionSubject:
         return str(self.run.spec.population.seed_numbers()[seed] if self.run else seed)
 
     def attention_patterns(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
-        """Return the attention of its heads; a subject with fewer seeds shows its last."""
-        return cache.attention_pattern(self.run, self.base, example, min(seed, self.seeds - 1))
+        """Return the attention of its heads; a subject with fewer seeds shows its last.
+
+        Before torch is in memory it is what ships of it; NotRecorded if nothing does.
+        """
+        seed = min(seed, self.seeds - 1)
+        if wait_for_imports.is_waiting(LAB):
+            found = first_pictures.find(self.run, self.base, example, seed)
+            if found is None:
+                raise wait_for_imports.NotRecorded
+            return dict(found.patterns)
+        return cache.attention_pattern(self.run, self.base, example, seed)
 
 
 @dataclass(frozen=True)
@@ -203,16 +213,18 @@ def with_decoder_text(comparison: AttentionComparison) -> AttentionComparison:
     source = comparison.decoder_source
     if not source:
         return comparison
-    from peftcore.labs.attention import capture
-
     example = comparison.example
     if source == GOLD_TARGET and not example.target:  # a typed text has none
         source = AFTER_ANSWER
     if source == GOLD_TARGET:
         return replace(comparison, decoder_source="the gold target")
+    if source != OWN_TEXT and wait_for_imports.is_waiting(LAB):
+        raise wait_for_imports.NotRecorded  # an answer would have to be written
     if source == OWN_TEXT:
         text, words = st.session_state.get(f"{LAB}.answer", ""), "a text of your own"
     else:
+        from peftcore.labs.attention import capture
+
         use_after = source == AFTER_ANSWER or not comparison.before
         answerer = comparison.after if use_after else comparison.before
         assert answerer is not None

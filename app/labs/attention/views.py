@@ -607,3 +607,4 @@ VIEWS: dict[str, Callable[[Frame, SelectedHead], None]] = {
     "Over a data set": show_head_statistics,
     "Lines": show_lines,
 }
+RECORDED = "Patterns"  # the view that can be shown before torch is in memory

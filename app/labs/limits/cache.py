@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from app.state import cache, run_catalog
+from app.state import cache, run_catalog, wait_for_imports
 from peftcore.adapters.base import METHODS
 from peftcore.analysis.limits import LayerComparison
 from peftcore.data.task import Example
+from peftcore.labs.attention import first_pictures
+from peftcore.labs.attention.first_pictures import FirstPicture
+from peftcore.models import catalog
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
     from peftcore.models.structure import AttentionBlock
 
+LAB = "limits"
 SMALL_BASE_PARAMETERS = 30_000_000  # up to here one more block takes some hundredths of a second
 LAYERS_AT_ONCE = 6  # layers of a large base between two looks at how far it is
 PRECISION_TITLES: dict[Precision, str] = {
@@ -41,9 +45,9 @@ class LimitsInput:
 
     example: Example
     seed: int
-    single_layer: bool
-    shift_positions: bool
-    prefix_length: int | None
+    single_layer: bool = True
+    shift_positions: bool = False
+    prefix_length: int | None = None
 
 
 def candidate_runs() -> list[Run]:
@@ -54,7 +58,7 @@ def candidate_runs() -> list[Run]:
         for run in run_catalog.finished_runs()
         if run.spec.base in base_names
         and run.spec.method in METHODS
-        and _works_inside_layers(run.spec.method)
+        and first_pictures.works_inside_attention(run.spec.method)
     ]
     return sorted(
         runs,
@@ -64,11 +68,6 @@ def candidate_runs() -> list[Run]:
             run.spec.population.vertices,
         ),
     )
-
-
-def _works_inside_layers(method: str) -> bool:
-    """Return whether a method works inside layers, by a prefix or by changed weights."""
-    return METHODS[method].injects in ("prefix", "output")
 
 
 def has_prefix(run: Run) -> bool:
@@ -82,23 +81,31 @@ def prefix_length(run: Run) -> int:
     return method.virtual_tokens(method.Config.make(run.spec.settings)) if has_prefix(run) else 0
 
 
-def comparable_runs(run: Run, runs: Sequence[Run]) -> list[Run]:
-    """Runs to hold against one: other methods on the same base, those of the same task first.
+def recorded(run: Run, example: Example, seed: int = first_pictures.SEED) -> FirstPicture | None:
+    """Return what ships of a run on an example while torch is not in memory yet.
 
-    LoRA comes before the rest: it changes queries, so it shows what a prefix cannot do.
+    None once it is; NotRecorded if nothing ships.
     """
-    other_runs = [
-        other
-        for other in runs
-        if other.spec.base == run.spec.base and other.spec.method != run.spec.method
-    ]
-    spec = run.spec
-    return sorted(other_runs, key=lambda o: (o.spec.task != spec.task, o.spec.method != "lora"))
+    if not wait_for_imports.is_waiting(LAB):
+        return None
+    found = first_pictures.find(run, run.spec.base, example, seed)
+    if found is None or not found.comparisons:
+        raise wait_for_imports.NotRecorded
+    return found
 
 
-def attention_blocks(base: str) -> tuple[AttentionBlock, ...]:
-    """The attention blocks of a base."""
-    return cache.base_model(base).structure.attention_blocks
+def attention_blocks(run: Run, example: Example) -> Sequence[AttentionBlock]:
+    """The attention blocks of a run's base."""
+    if found := recorded(run, example):
+        return found.blocks
+    return cache.base_model(run.spec.base).structure.attention_blocks
+
+
+def head_count(run: Run, example: Example) -> int:
+    """Heads of a layer of a run's base."""
+    if found := recorded(run, example):
+        return next(iter(found.patterns.values())).heads
+    return cache.base_model(run.spec.base).structure.heads
 
 
 # One copy of a base for all its runs: in double precision it is twice the size of the base.
@@ -120,20 +127,32 @@ def _layer_probe(run: Run, precision: Precision) -> LayerProbe:
 
 
 def compare_layers(
-    run: Run, block_paths: Sequence[str], limits_input: LimitsInput, precision: Precision = "fp32"
+    run: Run,
+    block_paths: Sequence[str],
+    limits_input: LimitsInput,
+    precision: Precision = "fp32",
+    *,
+    beside: Run | None = None,
 ) -> dict[str, LayerComparison]:
     """Compare each of these attention blocks with itself without the run's adapter.
 
     On a small base all blocks are measured at the first question, so that the next layer is there.
+    beside: the run that is looked at, where this is the one it is compared with.
     """
+    if found := recorded(beside or run, limits_input.example, limits_input.seed):
+        usual = limits_input == LimitsInput(limits_input.example, limits_input.seed)
+        if not usual or run.id not in found.comparisons or {*block_paths} != {found.block_path}:
+            raise wait_for_imports.NotRecorded
+        return {found.block_path: found.comparisons[run.id]}
     if is_small(run.spec.base):
-        block_paths = [block.path for block in attention_blocks(run.spec.base)]
+        blocks = cache.base_model(run.spec.base).structure.attention_blocks
+        block_paths = [block.path for block in blocks]
     return _compare_layers(run, tuple(block_paths), limits_input, precision).comparisons
 
 
 def is_small(base: str) -> bool:
     """Return whether a base is so small that all of it is measured at the first question."""
-    return cache.base_model(base).parameter_count <= SMALL_BASE_PARAMETERS
+    return catalog.describe_base(base).parameter_count <= SMALL_BASE_PARAMETERS
 
 
 def seconds_of_layer(run: Run, block_path: str, limits_input: LimitsInput) -> float:
@@ -182,12 +201,14 @@ def _compare_layers(
 
 
 def query_and_key_texts(
-    base: str, example: Example, attention_kind: str
+    run: Run, example: Example, attention_kind: str
 ) -> tuple[list[str], list[str]]:
     """Return the tokens that queries and keys of a kind of attention read."""
+    if found := recorded(run, example):
+        return found.texts(attention_kind)
     from peftcore.labs.attention.capture import example_tokens
 
-    input_tokens, decoder_tokens = example_tokens(cache.base_model(base), example)
+    input_tokens, decoder_tokens = example_tokens(cache.base_model(run.spec.base), example)
     input_texts = [token.text for token in input_tokens]
     decoder_texts = [token.text for token in decoder_tokens]
     return {

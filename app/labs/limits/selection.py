@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from app.labs.limits import cache as limits_cache
-from app.labs.limits.views import LAB, LimitsSubject, measure_head
-from app.state import cache
+from app.labs.limits.cache import LAB
+from app.labs.limits.views import LimitsSubject, measure_head
 from app.ui import frame, pickers, subject, text_choice
 from app.ui.run_styles import styles_by_run, titles_by_run
 from app.ui.subject import Choice, typed
 from peftcore.data.task import Example
+from peftcore.labs.attention import first_pictures
 from peftcore.models import catalog
 from peftcore.runs.store import Run
 
@@ -54,7 +55,7 @@ def pick_runs(bar: DeltaGenerator, runs: Sequence[Run]) -> tuple[Run, Run | None
         ),
     )
     run = by_id[choice.settle()]
-    others = {other.id: other for other in limits_cache.comparable_runs(run, runs)}
+    others = {other.id: other for other in first_pictures.comparable_runs(run, runs)}
     against = Choice(
         LAB,
         "with",
@@ -96,14 +97,13 @@ def pick_subject(
     here: frame.Frame, run: Run, other_run: Run | None, example: Example
 ) -> LimitsSubject:
     """Layer, head, seed and switches, and what they show."""
-    structure = cache.base_model(run.spec.base).structure
     population = run.spec.population
     numbers = [str(number) for number in population.seed_numbers()]
     with here.bar:
         seed = Choice(LAB, "seed", "Seed", numbers, option_text=lambda number: f"Seed {number}")
         seed_index = numbers.index(seed.as_list(label_visibility="collapsed", width=86))
-        kind, layer = _pick_layer(run)
-        heads = range(1, structure.heads + 1)
+        kind, layer = _pick_layer(run, example)
+        heads = range(1, limits_cache.head_count(run, example) + 1)
         head = Choice(LAB, "head", "Head", heads, option_text=lambda number: f"Head {number}")
         head_number = head.as_list(label_visibility="collapsed", width=88)
     with here.side:
@@ -122,14 +122,11 @@ def pick_subject(
     return measure_head(run, other_run, limits_input, kind, layer, head_number - 1)
 
 
-def _pick_layer(run: Run) -> tuple[str, int]:
+def _pick_layer(run: Run, example: Example) -> tuple[str, int]:
     """Offer the layers of all kinds of attention; return the kind and the layer from zero."""
-    blocks = limits_cache.attention_blocks(run.spec.base)
+    blocks = limits_cache.attention_blocks(run, example)
     counts = Counter[str](block.attention_kind for block in blocks)
-    # The decoder first: that is where LoRA sits by default, which the page compares with prefixes.
-    kind = "decoder" if "decoder" in counts else next(iter(counts))
-    # A run that enters higher up opens where there is something to see.
-    first = min(int(run.spec.settings.get("first_layer", 0)), counts[kind] - 1)
+    kind, first = first_pictures.opening_layer(run, counts)
     names = subject.layer_names(dict(counts))
     chosen = Choice(
         LAB,

@@ -12,6 +12,8 @@ import streamlit as st
 from app.figures import limits as figures
 from app.labs.attention.primer import show_primer
 from app.labs.limits import cache, findings
+from app.labs.limits.cache import LAB
+from app.state import wait_for_imports
 from app.ui import widgets
 from app.ui.charts import picture
 from app.ui.frame import Frame
@@ -23,7 +25,6 @@ from peftcore.runs.store import Run
 if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
-LAB = "limits"
 PRECISION_COST = 8.0  # times single precision, for both others together with their conversion
 DIFFERENCE_READING = (
     "Each row is a token that looks, each column one that is looked at. In the difference, blue is "
@@ -98,7 +99,8 @@ def input_of_other(subject: LimitsSubject, run: Run) -> cache.LimitsInput:
 
 def compare_other_run(subject: LimitsSubject, run: Run) -> dict[str, LayerComparison]:
     """The same layer of another run."""
-    return cache.compare_layers(run, (subject.block_path,), input_of_other(subject, run))
+    other = input_of_other(subject, run)
+    return cache.compare_layers(run, (subject.block_path,), other, beside=subject.run)
 
 
 def _explain_verdict(subject: LimitsSubject) -> str:
@@ -145,11 +147,14 @@ def show_precision(subject: LimitsSubject) -> None:
     A large base is copied for two of them, so those are measured when they are asked for.
     """
     run, titles = subject.run, cache.PRECISION_TITLES
-    if not cache.is_small(run.spec.base) and not _asked_for(
-        subject,
-        "precision",
-        "Measure in double and half precision, too",
-        PRECISION_COST * cache.seconds_of_layer(run, subject.block_path, subject.limits_input),
+    if wait_for_imports.is_waiting(LAB) or not (
+        cache.is_small(run.spec.base)
+        or _asked_for(
+            subject,
+            "precision",
+            "Measure in double and half precision, too",
+            PRECISION_COST * cache.seconds_of_layer(run, subject.block_path, subject.limits_input),
+        )
     ):
         titles = {"fp32": titles["fp32"]}
     residuals = {}
@@ -299,7 +304,7 @@ def show_all_layers(frame: Frame, subject: LimitsSubject) -> None:
 def _show_layer_distances(subject: LimitsSubject) -> None:
     """Measure all layers, where they are many once that is asked for, and show them."""
     rows = []
-    blocks = cache.attention_blocks(subject.run.spec.base)
+    blocks = cache.attention_blocks(subject.run, subject.limits_input.example)
     runs = [subject.run, *([subject.other_run] if subject.other_run else [])]
     if not cache.is_small(subject.run.spec.base):
         passes = len(blocks) if subject.limits_input.single_layer else 1
@@ -354,6 +359,7 @@ VIEWS: dict[str, Callable[[Frame, LimitsSubject], None]] = {
     "Bias": show_bias,
     "All layers": show_all_layers,
 }
+RECORDED = ("Pattern", "Share", "Bias")  # views that can be shown before torch is in memory
 
 
 def measure_head(
@@ -367,7 +373,7 @@ def measure_head(
     """One head, measured; BadInput if the model has no such layer."""
     block_paths: dict[tuple[str, int], str] = {
         (block.attention_kind, block.layer): block.path
-        for block in cache.attention_blocks(run.spec.base)
+        for block in cache.attention_blocks(run, limits_input.example)
     }
     if (attention_kind, layer) not in block_paths:
         raise BadInput(
@@ -375,7 +381,7 @@ def measure_head(
         )
     block_path = block_paths[attention_kind, layer]
     comparison = cache.compare_layers(run, (block_path,), limits_input)[block_path]
-    texts = cache.query_and_key_texts(run.spec.base, limits_input.example, attention_kind)
+    texts = cache.query_and_key_texts(run, limits_input.example, attention_kind)
     return LimitsSubject(
         run, other_run, limits_input, attention_kind, block_path, layer, head, comparison, *texts
     )

@@ -19,6 +19,7 @@ from peftcore.analysis.attention import (
     AttentionToken,
     HeadStatistics,
     ScoreInputs,
+    TextTooLong,
     average_examples,
     measure_heads,
 )
@@ -37,10 +38,6 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 MAX_SHOWN_TOKENS = 160  # tokens of a text beyond which a pattern can no longer be read on a screen
-
-
-class TextTooLong(BadInput):
-    """A text whose attention would be too large for a screen; data sets can still be measured."""
 
 
 def generate_answer(

@@ -167,8 +167,8 @@ def test_a_text_that_is_too_long_is_refused_before_any_pass(tiny, monkeypatch):
     adapted = unadapted_model(tiny("llama"))
     long = typed_example("a cat " * 90)
     capture.check_length(adapted.base, typed_example("a cat"))
-    with pytest.raises(capture.TextTooLong, match="up to 160 can be shown"):
+    with pytest.raises(a.TextTooLong, match="up to 160 can be shown"):
         capture.check_length(adapted.base, long)
     monkeypatch.setattr(adapted, "record_attention", None)
-    with pytest.raises(capture.TextTooLong):
+    with pytest.raises(a.TextTooLong):
         capture.capture_attention(adapted, long)

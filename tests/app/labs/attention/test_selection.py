@@ -17,9 +17,12 @@ def shipped(method):
     )
 
 
-def test_first_paint_offers_everything_and_records_nothing():
+def test_first_paint_is_recorded_and_what_is_not_waits():
     page = open_page("attention")
     assert page.selectbox(key="attention.run").value == shipped("prefix_tuning")
+    assert "a recording that comes with the project" in words(page)
+    assert charts(page)
+    page.number_input(key="attention.example").set_value(2).run()
     assert "being loaded in the background" in words(page)
     assert not charts(page)
 
