@@ -227,7 +227,7 @@ def flag_heatmap(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str,
         object,
     )
     # A finger on the picture moves the page or the columns, and does not mark a part of them.
-    figure = _empty_figure(150 + 52 * len(shares), margin={"t": 100}, dragmode=False)
+    figure = _empty_figure(190 + 52 * len(shares), margin={"t": 140}, dragmode=False)
     _add_heatmap(
         figure,
         shade,
@@ -238,8 +238,8 @@ def flag_heatmap(shares: Mapping[str, Mapping[str, float]], counts: Mapping[str,
     )
     _label_axes(figure, list(shares), titles)
     figure.update_yaxes(ticktext=[_row_label(name, f"{counts[name]} answers") for name in shares])
-    headings = [wrap_title(title, 11) for title in titles]
-    figure.update_xaxes(ticktext=headings, tickfont={"size": 11}, tickangle=0)
+    # Upright names would run into each other: the columns are narrower than their words.
+    figure.update_xaxes(tickfont={"size": 11}, tickangle=-90)
     return figure
 
 

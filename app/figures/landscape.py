@@ -224,11 +224,15 @@ def _add_marks(figure: go.Figure, points: pd.DataFrame, value: str) -> None:
         showlegend=False,
     )
     mean_y = points["y"].mean()
-    for _, row in rows.iterrows():  # with a background, for colours below go light and dark
+    # Names of points at one height stand above and below in turn, so that they find room.
+    names = rows.drop_duplicates(["x", "y", "mark"]).sort_values("x")
+    level = len(names) == 2 and names["y"].max() - names["y"].min() < 0.1 * np.ptp(points["y"])
+    for number, (_, row) in enumerate(names.iterrows()):  # with a background, on light and dark
+        above = number % 2 == 0 if level else row["y"] > mean_y
         figure.add_annotation(
             x=row["x"],
             y=row["y"],
-            yshift=19 if row["y"] > mean_y else -19,
+            yshift=19 if above else -19,
             text=plotly_text(row["mark"]),
             showarrow=False,
             bgcolor="rgba(255,255,255,0.85)",

@@ -190,7 +190,7 @@ def bias_plane(comparison: LayerComparison, head: int, queries: Sequence[str]) -
             hovertemplate="%{customdata}: %{x:.3f}, %{y:.3f}<extra>%{fullData.name}</extra>",
         )
     figure.update_xaxes(title_text="Main direction of the bias")
-    figure.update_yaxes(title_text="Main direction of the old outputs besides")
+    figure.update_yaxes(title_text="Old outputs, main direction")
     figure.update_layout(
         title={"text": f"{projection.across:.1%} of the bias lies along one direction"}
     )

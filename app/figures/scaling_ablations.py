@@ -15,6 +15,7 @@ from peftcore.analysis.comparison import PairedDifference, interval
 from peftcore.analysis.scaling import seed_spread
 
 ROW_HEIGHT = 54
+NAME_WIDTH, REASON_WIDTH = 16, 11  # letters of a line, of which a phone shows three columns
 
 
 def scores_by_value_chart(
@@ -152,7 +153,7 @@ def transfer_heatmap(
     widest = (
         max((abs(share) for row in shade for share in row if share is not None), default=0) or 1
     )
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 190 + 74 * len(tasks)})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 190 + 92 * len(tasks)})
     figure.add_heatmap(
         z=shade,
         x=list(range(len(tasks))),
@@ -183,7 +184,7 @@ def transfer_heatmap(
 
 def _name_transfer_axes(figure: go.Figure, titles: Sequence[str], metrics: Sequence[str]) -> None:
     """Name tasks at both axes, targets with the metric they are scored by."""
-    names = ["<br>".join(map(plotly_text, wrap(title, 24))) for title in titles]
+    names = ["<br>".join(map(plotly_text, wrap(title, NAME_WIDTH))) for title in titles]
     below = [
         f"{name}<br><sup>{plotly_text(find_measure(metric).title)}</sup>"
         for name, metric in zip(names, metrics, strict=True)
@@ -221,7 +222,7 @@ def _gain_text(field: PairedDifference | None, metric: str) -> str:
         return "–"
     form = f"+{value_format(metric)}"
     if field.low is None or field.high is None:
-        return f"{field.mean:{form}}<br>{'<br>'.join(wrap(field.reason, 20))}"
+        return f"{field.mean:{form}}<br>{'<br>'.join(wrap(field.reason, REASON_WIDTH))}"
     return f"{field.mean:{form}}<br>{field.low:{form}} to {field.high:{form}}"
 
 

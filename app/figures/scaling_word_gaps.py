@@ -14,6 +14,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from app.figures.rows import wrap_title
 from app.figures.scaling import (
     AFTER_COLOUR,
     BEFORE_COLOUR,
@@ -25,6 +26,7 @@ from app.figures.scaling import (
 from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.analysis import scaling
 
+COLUMNS, TITLE_CHARACTERS = 3, 13  # of panels, so that a phone has room for their titles
 PLANE_MARGIN = 0.15  # around the words, as a share of their extent
 
 
@@ -35,22 +37,24 @@ def word_gap_panels(
 
     Bands are where 95 % of random exchanges of rows between prompt and words lie.
     """
+    titles = [wrap_title(plotly_text(m.title), TITLE_CHARACTERS) for m in scaling.MEASURES.values()]
     figure = make_subplots(
-        rows=1,
-        cols=len(scaling.MEASURES),
-        horizontal_spacing=0.055,
-        subplot_titles=[plotly_text(measure.title) for measure in scaling.MEASURES.values()],
+        rows=-(-len(titles) // COLUMNS),
+        cols=COLUMNS,
+        horizontal_spacing=0.1,
+        vertical_spacing=0.26,
+        subplot_titles=titles,
     )
-    figure.update_annotations(font_size=11)
-    figure.update_layout(template=TEMPLATE, height=400, showlegend=False, margin={"r": 40})
-    for col, (name, measure) in enumerate(scaling.MEASURES.items(), 1):
+    figure.update_layout(template=TEMPLATE, height=450, showlegend=False, margin={"r": 40})
+    for number, (name, measure) in enumerate(scaling.MEASURES.items()):
+        row, col = number // COLUMNS + 1, number % COLUMNS + 1
         figure.add_scatter(  # not a shape, so that it is always within the panel
             x=[-0.4, 1.4],
             y=[measure.value_if_equal] * 2,
             mode="lines",
             line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
             hovertemplate=f"equal samples: {measure.value_if_equal:g}<extra></extra>",
-            row=1,
+            row=row,
             col=col,
         )
         for seed, before, after in seed_gaps:
@@ -66,7 +70,7 @@ def word_gap_panels(
                     "size": 9,
                 },
                 hovertemplate=f"seed {seed}: %{{y:.4g}}<extra>{plotly_text(measure.title)}</extra>",
-                row=1,
+                row=row,
                 col=col,
             )
         if name in ("energy", "kernel"):
@@ -77,7 +81,7 @@ def word_gap_panels(
                 fillcolor=with_opacity(NEUTRAL, 0.25),
                 line_width=0,
                 layer="below",
-                row=1,
+                row=row,
                 col=col,
             )
     figure.update_xaxes(

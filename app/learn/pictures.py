@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from app.learn import attention_pictures, reading_pictures, score_pictures, triangle_pictures
+from app.learn import (
+    attention_pictures,
+    reading_pictures,
+    score_pictures,
+    triangle_pictures,
+    view_pictures,
+)
 from app.learn.picture import Picture
 
 PICTURES: dict[str, Picture] = {
@@ -10,5 +16,6 @@ PICTURES: dict[str, Picture] = {
     **triangle_pictures.PICTURES,
     **score_pictures.PICTURES,
     **reading_pictures.PICTURES,
+    **view_pictures.PICTURES,
 }
 OPTIONS_BY_PICTURE = {name: picture.options for name, picture in PICTURES.items()}

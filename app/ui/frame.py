@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
-from app.ui import page_actions, pickers, run_styles, subject, widgets
+from app.ui import page_actions, pickers, run_styles, story_step, subject, widgets
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
@@ -128,6 +128,8 @@ def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame
         with finding:
             subject.show_notices()
         subject.write_address(lab)
+        with side:
+            story_step.offer(lab)
 
 
 def pick_run(

@@ -119,12 +119,12 @@ def own_stories_folder() -> Path:
 def read_story(path: Path, pictures: Pictures) -> Story:
     """Read and check one file; BadInput names the file, the step and what is wrong."""
     try:
-        return _check_pictures(Story.make(_parse(path)), pictures)
+        return _check_pictures(Story.make(parse_story(path)), pictures)
     except BadInput as error:
         raise BadInput(f"{path.name}: {error}") from None
 
 
-def _parse(path: Path) -> dict[str, Any]:
+def parse_story(path: Path) -> dict[str, Any]:
     """Return what the file says, as YAML without references."""
     if path.stat().st_size > MOST_BYTES:
         raise BadInput(f"{path.stat().st_size:,} bytes; a story has at most {MOST_BYTES:,}")

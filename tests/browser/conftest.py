@@ -118,8 +118,8 @@ def serve(chromium):
     """Starts servers of a test's own, each on a folder."""
     running = []
 
-    def start(folder, secrets=""):
-        running.append(Served(folder, secrets, PEFTCORE_WARM="0"))
+    def start(folder, secrets="", **environment):
+        running.append(Served(folder, secrets, PEFTCORE_WARM="0", **environment))
         return running[-1]
 
     yield start

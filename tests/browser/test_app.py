@@ -7,6 +7,7 @@ import time
 
 import pytest
 from playwright.sync_api import expect
+from support import looks
 
 from app import nav
 
@@ -14,8 +15,6 @@ NAMES = [entry.name for entry in nav.page_entries()]
 DARK = "rgb(18, 22, 28)"
 PATIENCE = 200_000  # milliseconds; far more than needed, for machines with busy neighbours
 expect.set_options(timeout=PATIENCE)
-# Streamlit marks up its own list of pages with headings between the items; that is not ours.
-OURS = {"include": [["body"]], "exclude": [['[data-testid="stSidebarNav"]']]}
 PATHS = {name: name for name in NAMES} | {"home": "", "data": "data?data.task=miniworld_venues"}
 
 
@@ -122,14 +121,13 @@ def test_every_page_is_for_all_in_light_in_dark_and_on_a_phone(visit, name):
     here.settle()
     here.shot(f"{name}-dark")
     nothing_serious(here)
-    here.page.set_viewport_size({"width": 390, "height": 844})
-    here.settle()
+    for width in (1280, 820, 390):
+        here.page.set_viewport_size({"width": width, "height": 844})
+        here.settle()
+        assert here.page.evaluate(looks.SIDEWAYS) <= 0, f"the page scrolls sideways at {width}"
+        assert not here.page.evaluate(looks.CUT), width
+        assert not here.page.evaluate(looks.OVERLAPS), width
     here.shot(f"{name}-phone")
-    wide = here.page.evaluate(
-        "[...document.querySelectorAll('[data-testid=stMain]')]"
-        ".map(box => [box.scrollWidth, box.clientWidth])[0]"
-    )
-    assert wide[0] <= wide[1], "the page scrolls sideways"
     here.sound()
 
 
@@ -138,16 +136,8 @@ def nothing_serious(here):
 
     What is wrong is wrong at every look; while a part of the page is drawn anew its words are pale.
     """
-    from axe_playwright_python.sync_playwright import Axe
-
     for _ in range(5):
-        found = Axe().run(here.page, context=OURS).response["violations"]
-        grave = [
-            (each["id"], each["help"], [node["html"][:200] for node in each["nodes"]][:3])
-            for each in found
-            if each["impact"] in ("serious", "critical")
-        ]
-        if not grave:
+        if not (grave := looks.grave_faults(here.page)):
             return
         here.settle()
     pytest.fail(str(grave))

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 from playwright.sync_api import expect
+from support import looks
+
+from peftcore.labs.attention import first_pictures
+from peftcore.runs.store import RunStore
 
 VIEWS = {
     "attention": ("Patterns", "One query, step by step", "Over a data set", "Lines"),
@@ -31,10 +38,7 @@ SHARE = """box => {
   const r = box.getBoundingClientRect();
   return Math.max(0, Math.min(innerHeight, r.bottom) - Math.max(0, r.top)) / r.height;
 }"""
-OVERFLOW = """() => {
-  const main = document.querySelector('[data-testid="stMain"]');
-  return main.scrollWidth - main.clientWidth;
-}"""
+SIZES = ((1280, 720), (820, 900), (390, 900))
 CHOSEN = """() => [...document.querySelectorAll(
     '.st-key-frame-bar input, .st-key-frame-side input')]
   .map(input => `${input.ariaLabel}: ${input.value}`)"""
@@ -54,8 +58,35 @@ def state(here):
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("lab", VIEWS)
 def test_every_view_has_its_picture_above_the_fold_and_its_link_brings_it_back(visit, lab):
-    walked, opened = visit(height=720), visit(height=720)
-    walked.open(f"{lab}?{UNUSUAL[lab]}")
+    walk(visit(height=720), visit(height=720), lab, UNUSUAL[lab])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+def test_the_same_on_runs_of_a_workspace_of_ones_own(visit, serve, tmp_path):
+    """PEFTCORE_WALK_HOME names the workspace, PEFTCORE_WALK_MODELS the folder of its bases."""
+    home = os.environ.get("PEFTCORE_WALK_HOME")
+    if not home:
+        pytest.skip("PEFTCORE_WALK_HOME names no workspace")
+    models = os.environ.get("PEFTCORE_WALK_MODELS", "")
+    address = serve(tmp_path, PEFTCORE_HOME=home, PEFTCORE_MODELS=models).address
+    done = [run for run in RunStore(Path(home) / "runs").all(False) if run.scores()]
+    assert done, f"no finished run in {home}"
+    for run in done:
+        for lab in [lab for lab in ("attention", "limits") if lab in next_labs(run)]:
+            pages = [visit(height=720, address=address) for _ in range(2)]
+            walk(*pages, lab, f"run={run.id}", patience_ms=4000)
+
+
+def next_labs(run):
+    """The labs that look into attention, where a run can be opened."""
+    inside = first_pictures.works_inside_attention(run.spec.method)
+    return ["attention", *(["limits"] if inside else [])]
+
+
+def walk(walked, opened, lab, query, patience_ms=0):
+    """Go through the views of a lab in one browser, and open the link of each in another."""
+    walked.open(f"{lab}?{query}")
     for view in VIEWS[lab]:
         has_picture = (lab, view) not in ASKED_FOR
         walked.page.get_by_role("radio", name=view, exact=True).click()
@@ -67,10 +98,13 @@ def test_every_view_has_its_picture_above_the_fold_and_its_link_brings_it_back(v
         if has_picture:
             share = opened.page.locator(PICTURE).first.evaluate(SHARE)
             assert share >= 0.7, (view, share)
-        for width in (820, 390):
-            opened.page.set_viewport_size({"width": width, "height": 900})
+        opened.page.wait_for_timeout(patience_ms)
+        for width, height in SIZES:
+            opened.page.set_viewport_size({"width": width, "height": height})
             opened.page.wait_for_timeout(200)
-            assert opened.page.evaluate(OVERFLOW) <= 0, (view, width)
+            assert opened.page.evaluate(looks.SIDEWAYS) <= 0, (view, width)
+            assert not opened.page.evaluate(looks.CUT), (view, width)
+            assert not opened.page.evaluate(looks.OVERLAPS), (view, width)
         opened.page.set_viewport_size({"width": 1280, "height": 720})
     walked.sound()
     opened.sound()

@@ -20,7 +20,7 @@ def test_the_gap_has_a_panel_for_each_measure_with_every_seed():
     figure = figures.word_gap_panels(found)
     assert len(figure.data) == 3 * len(scaling.MEASURES)
     assert [list(trace.y) for trace in figure.data[:3]] == [[1.0, 1.0], [2.0, 1.0], [4.0, 2.0]]
-    titles = {note.text for note in figure.layout.annotations}
+    titles = {note.text.replace("<br>", " ") for note in figure.layout.annotations}
     assert titles >= {measure.title for measure in scaling.MEASURES.values()}
     bands = [shape for shape in figure.layout.shapes if shape.type == "rect"]
     assert [(band.y0, band.y1) for band in bands] == [(0.1, 0.2)] * 2
