@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from peftcore.adapters.base import METHODS
+from peftcore.adapters.trained_parts import planned_parts
 from peftcore.errors import BadInput, unknown_name
 from peftcore.models import catalog
 from peftcore.models.architectures import find_architecture
@@ -228,15 +229,7 @@ def count_trainable(
     base: BaseModel, method: str, settings: Mapping[str, Any] | None = None, vertices: int = 1
 ) -> int:
     """Count the numbers one seed of a method trains in a base, without a classification head."""
-    from peftcore.adapters.initializers import SeededInitializer
-
-    method_class = METHODS[method]
-    method_class.check_base_kind(base.name, base.kind)
-    adapter = method_class(
-        base, method_class.Config.make(settings), SeededInitializer([0], vertices, "meta")
-    )
-    untrained = adapter.untrained_names()
-    return sum(tensor.numel() for name, tensor in adapter.tensors.items() if name not in untrained)
+    return sum(part.count for part in planned_parts(base, method, settings, vertices))
 
 
 def parameter_table(method: str) -> list[ParameterCount]:

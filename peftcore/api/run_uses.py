@@ -49,7 +49,7 @@ def uses_of_run(run: Run, others: Iterable[Run] = ()) -> RunUses:
     )
 
 
-LABS = ("attention", "limits", "landscape", "scaling", "components", "atoms", "images")
+LABS = ("attention", "limits", "weights", "landscape", "scaling", "components", "atoms", "images")
 
 
 def _shows(lab: str, run: Run, has_adapter: bool, base_here: bool) -> bool:
@@ -61,6 +61,7 @@ def _shows(lab: str, run: Run, has_adapter: bool, base_here: bool) -> bool:
     return {
         "attention": can_ask and not of_images,
         "limits": can_ask and injects in ("prefix", "output") and not of_images,
+        "weights": has_adapter and not of_images,
         "landscape": has_adapter,
         "scaling": can_ask and injects == "prompt",
         "components": explains(run),

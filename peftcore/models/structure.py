@@ -96,9 +96,9 @@ class TargetSlice:
     @property
     def layer(self) -> int:
         """Number of its layer in the stack, counted from 0."""
-        number = re.search(r"\.(\d+)\.", self.path)
-        assert number, "target slices lie in layers"
-        return int(number[1])
+        number = layer_of(self.path)
+        assert number is not None, "target slices lie in layers"
+        return number
 
 
 @dataclass(frozen=True)
@@ -353,10 +353,16 @@ def _target_slice(
     conv = type(module).__name__ == "Conv1D"
     inputs, outputs = module.weight.shape if conv else module.weight.shape[::-1]
     own = OutputColumns(0, outputs) if isinstance(rule, str) else _columns(rule, sizes)
-    return TargetSlice(path, name, _stack(kind, path), inputs, own.start, own.stop, own.groups)
+    return TargetSlice(path, name, stack_of(kind, path), inputs, own.start, own.stop, own.groups)
 
 
-def _stack(kind: ModelKind, path: str) -> Stack:
+def layer_of(path: str) -> int | None:
+    """Return the number of the layer that a module path lies in, from 0; None outside them."""
+    number = re.search(r"\.(\d+)\.", path)
+    return int(number[1]) if number else None
+
+
+def stack_of(kind: ModelKind, path: str) -> Stack:
     """Return the stack that a module path lies in."""
     in_encoder = re.match(r"(model\.)?encoder\.", path)
     return "encoder" if in_encoder or kind == "encoder" else "decoder"
@@ -386,7 +392,7 @@ def _weights(model: Any, architecture: Architecture, sizes: _AttentionSizes) -> 
         if not matching_rules:  # a pooler, which nothing reads
             continue
         outside_stacks = bool(UNSTACKED & matching_rules.keys())
-        stack = None if outside_stacks else _stack(architecture.kind, paths[0])
+        stack = None if outside_stacks else stack_of(architecture.kind, paths[0])
         layer = None if stack is None else _layer(matching_rules, paths[0], depths[stack])
         shares = {c: rule for c, rule in matching_rules.items() if isinstance(rule, FusedPart)}
         if not shares:
@@ -410,7 +416,7 @@ def _weights(model: Any, architecture: Architecture, sizes: _AttentionSizes) -> 
 
 def _layer(components: Collection[str], path: str, depth: int) -> int:
     """Return the layer number of a module path; norms outside count to the nearest layer."""
-    number = re.search(r"\.(\d+)\.", path)
-    if number:
-        return int(number[1])
+    number = layer_of(path)
+    if number is not None:
+        return number
     return depth - 1 if "layernorm.final" in components else 0

@@ -1,0 +1,90 @@
+"""Requests to measure what runs changed, their jobs, and tables of what was found. No torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import pandas as pd
+from pydantic import Field
+
+from peftcore.jobs import background
+from peftcore.jobs.background import BackgroundJob
+from peftcore.settings import Settings
+
+SITE = ["component", "stack", "layer", "path", "form"]  # what names a site in every table
+MEASURES = {  # measure → title; of a site and a seed
+    "relative": "Size of the change, relative to the base",
+    "effect": "Change of its output, relative to the base",
+    "stable_rank": "Stable rank of the change",
+    "intruders": "Intruder directions",
+}
+
+
+class WeightsRequest(background.JobRequest):
+    """One run, or two whose directions are compared."""
+
+    runs: tuple[str, ...] = Field(min_length=1, max_length=2, description="Ids of one or two runs")
+    examples: int = Field(
+        4, ge=1, le=64, description="Validation examples on which outputs are compared"
+    )
+    directions: int = Field(8, ge=1, le=64, description="Directions of each change that count")
+    top: int = Field(
+        10, ge=1, le=64, description="Strongest directions of a tuned matrix that may be intruders"
+    )
+    cosine: float = Field(
+        0.5,
+        gt=0,
+        lt=1,
+        description="A direction of the tuned matrix is an intruder if no direction of the base "
+        "has a cosine of this with it",
+    )
+
+    def kind_fields(self) -> dict[str, str]:
+        """Return what tells requests of different kinds apart."""
+        return {"of": "weights"}
+
+    def command(self) -> list[str]:
+        """Return the arguments of the command that measures this."""
+        return ["weights", *self.runs]
+
+
+@dataclass(frozen=True)
+class WeightsJob(BackgroundJob, kind="weights"):
+    """The folder of one measurement; shipped ones lie among the assets."""
+
+    request: WeightsRequest
+
+    FOLDER_NAME: ClassVar[str] = "weights"
+    REQUEST: ClassVar[type[Settings]] = WeightsRequest
+    PROGRESS_WORDS: ClassVar[str] = "changes measured"
+
+    def sites(self) -> pd.DataFrame:
+        """Return a row for each changed site and seed, and what was measured of it."""
+        return _table(self.entries(), "site")
+
+    def overlaps(self) -> pd.DataFrame:
+        """Return a row for each site and pair of seeds: φ of their directions on both sides."""
+        return _table(self.entries(), "overlap")
+
+    def trained(self) -> pd.DataFrame:
+        """Return a row for each tensor that is trained, with its place and count."""
+        columns = ["stack", "layer", "component", "tensor", "count"]
+        return pd.DataFrame(self.plan().get("rows", []), columns=columns)
+
+
+def _table(entries: Sequence[dict[str, Any]], what: str) -> pd.DataFrame:
+    """Return the entries of one sort as rows."""
+    return pd.DataFrame([entry for entry in entries if entry.get("what") == what])
+
+
+def is_measured(sites: pd.DataFrame, measure: str) -> bool:
+    """Return whether a measure has a value at any site."""
+    return measure in sites and bool(sites[measure].notna().any())
+
+
+def site_means(sites: pd.DataFrame, measure: str) -> pd.DataFrame:
+    """Average a measure of seeds, or of pairs: a row for each site with mean, min, max, count."""
+    grouped = sites.dropna(subset=[measure]).groupby(SITE, sort=False, dropna=False)[measure]
+    return grouped.agg(["mean", "min", "max", "count"]).reset_index()

@@ -1,0 +1,3 @@
+"""Trained runs, LoRA among them."""
+
+from support.atom_runs import runs, workspace  # noqa: F401
