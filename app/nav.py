@@ -107,6 +107,12 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
             "What a prefix can and cannot do to an attention layer, measured",
         ),
         PageEntry(
+            "weights",
+            "Weights",
+            "tune",
+            "What an adapter changed where: sizes, directions, intruders, and what trains",
+        ),
+        PageEntry(
             "ladder",
             "Ladder of novelty",
             "stairs",

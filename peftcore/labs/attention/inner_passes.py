@@ -37,7 +37,7 @@ class LayerPass:
 
 @dataclass
 class _Hooks:
-    """What the hooks of one probe do in the pass under way."""
+    """The exchange of the pass under way, and the states that its hooks keep."""
 
     exchange: Exchange | None = None
     states: dict[Layer, Tensor] = field(default_factory=dict)

@@ -35,7 +35,7 @@ SIDES = ("before", "after")
 
 @dataclass(frozen=True)
 class LensReading:
-    """What every layer of the decoder would write next, for one model.
+    """The next word that every layer of the decoder would write, for one model.
 
     probability: (l, t') of each target token; top: the likeliest token in its place.
     """
@@ -84,7 +84,7 @@ class Patching:
 
 @dataclass(frozen=True)
 class LeftOut:
-    """What each token of the text adds to the log-likelihood of each target token.
+    """The share of each token of the text in the log-likelihood of each target token.
 
     added: (i, t') by side, the log-likelihood less that without the token; together: (t',) the
     same with all of these tokens left out at once.

@@ -52,7 +52,7 @@ class SiteChange:
 
 @dataclass(frozen=True)
 class Recording:
-    """What modules of the base read and write on examples, by path, a tensor for each example."""
+    """Inputs and outputs of modules of the base by path, a tensor for each example."""
 
     inputs: Mapping[str, Sequence[Tensor]]  # (1, t, i), or ids (1, t)
     outputs: Mapping[str, Sequence[Tensor]]  # (1, t, o)

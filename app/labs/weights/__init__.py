@@ -1,0 +1,1 @@
+"""The Weights page below its navigation."""
