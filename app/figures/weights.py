@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 
 from app.figures.layout import fixed_margin, label_width, layer_ticks
 from app.figures.scales import cell_format, colour_limit
-from app.theme import EXTRA_COLOURS, LOG_AXIS, NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import EXTRA_COLOURS, LOG_AXIS, NEUTRAL, TEMPLATE, plotly_text, with_opacity
 
 ROW_HEIGHT = 36  # pixels of a row of the map
 MAX_NUMBERED = 8  # columns up to which a cell holds its number
