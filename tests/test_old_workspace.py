@@ -174,8 +174,11 @@ def test_a_measurement_of_images_reads_as_it_did(job_id):
 
 def test_a_toy_result_reads_as_it_did():
     recipe, folder, then = recipes.find_recipe("01", "quick"), results.own_folder(), EXPECTED["toy"]
-    stages = results.completed_stages(folder, recipe, (0,))
-    assert {stage.name: vars(result) for stage, result in stages} == then["stages"]
+    stages = list(results.completed_stages(folder, recipe, (0,)))
+    now = {stage.name: dict(vars(result)) for stage, result in stages}
+    for each in now.values():  # recorded since
+        assert (each.pop("right"), each.pop("start_losses")) == ([], [])
+    assert now == then["stages"]
     rows = [plain(row.to_json()) for row in results.result_rows(folder, recipe, (0,))]
     for row in rows:  # told since: whether seeds fall into two groups
         row["exact_match"].pop("groups")

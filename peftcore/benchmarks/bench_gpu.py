@@ -38,7 +38,7 @@ PARTS_FILE = "gpu.json"
 
 
 @dataclass(frozen=True)
-class Finding:
+class CardFinding:
     """One number of a part, in its unit, and the least it should be where there is a goal."""
 
     what: str
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class GpuLoad:
-    """Where and how much is measured, and until when."""
+    """The device, how much is measured, and until when."""
 
     device: Annotated[str, typer.Option(help="cuda, or cpu to try the script.")] = "cuda"
     minutes: Annotated[float, typer.Option(min=0.1, help="No part begins after these.")] = 12.0
@@ -133,7 +133,7 @@ def card_info(device: str) -> dict[str, Any]:
     return {"card": card.name, "card_memory_gib": round(card.total_memory / GIB, 1)}
 
 
-def _run_tests(load: GpuLoad, left: float) -> list[Finding]:
+def _run_tests(load: GpuLoad, left: float) -> list[CardFinding]:
     """Run the tests that need a card; on a processor they run there."""
     environment = os.environ | {"PEFTCORE_TEST_DEVICE": load.device, "OMP_NUM_THREADS": "1"}
     words = ["-m", "pytest", "-q", "-n", "0", "-m", "gpu", "-p", "no:cacheprovider", "tests/gpu"]
@@ -150,10 +150,10 @@ def _run_tests(load: GpuLoad, left: float) -> list[Finding]:
     last = (done.stdout.strip().splitlines() or [""])[-1]
     if done.returncode:
         raise RuntimeError(f"{last} {(done.stdout + done.stderr)[-1500:]}")
-    return [Finding(f"tests on {load.device}: {last}", 1.0, "green", 1.0)]
+    return [CardFinding(f"tests on {load.device}: {last}", 1.0, "green", 1.0)]
 
 
-def _time_seeds(load: GpuLoad, left: float) -> list[Finding]:
+def _time_seeds(load: GpuLoad, left: float) -> list[CardFinding]:
     """Time many seeds in one pass against the peft package, one by one and in processes."""
     methods = ("lora",) if load.tiny else ("lora", "prefix_tuning", "prompt_tuning")
     counts = (2,) if load.tiny else (16, 64)
@@ -171,14 +171,14 @@ def _time_seeds(load: GpuLoad, left: float) -> list[Finding]:
             label = f"tiny-t5, {method}, {count} seeds in one pass"
             goals = {"peft": None if load.tiny else 10.0 if count <= 16 else 20.0}
             found += [
-                Finding(f"{label}, against {way}", row[key]["median"], "times", goals.get(way))
+                CardFinding(f"{label}, against {way}", row[key]["median"], "times", goals.get(way))
                 for way in ways[1:]
                 if (key := f"ratio_vs_{way}")
             ]
     return found
 
 
-def _time_shapes(load: GpuLoad, left: float) -> list[Finding]:
+def _time_shapes(load: GpuLoad, left: float) -> list[CardFinding]:
     """Train eight LoRAs at once on large shapes with random weights in half precision."""
     names = ("t5-small",) if load.tiny else ("t5-3b", "llama-2-7b", "qwen2.5-7b")
     members, steps = (2, 1) if load.tiny else (8, 8)
@@ -195,15 +195,15 @@ def _time_shapes(load: GpuLoad, left: float) -> list[Finding]:
         for _ in range(steps):
             trainer.train_step()
         rate = steps / (time.perf_counter() - start)
-        found.append(Finding(f"{name}, {members} LoRAs at once, bf16 weights", rate, "steps/s"))
-        found.append(Finding(f"{name}, peak memory", _peak_gib(load.device), "GiB"))
+        found.append(CardFinding(f"{name}, {members} LoRAs at once, bf16 weights", rate, "steps/s"))
+        found.append(CardFinding(f"{name}, peak memory", _peak_gib(load.device), "GiB"))
         del base, trainer
         if load.device == "cuda":
             torch.cuda.empty_cache()
     return found
 
 
-def _compare_precision(load: GpuLoad, left: float) -> list[Finding]:
+def _compare_precision(load: GpuLoad, left: float) -> list[CardFinding]:
     """Train the same seeds in single and half precision, and with half-precision weights."""
     steps = 2 if load.tiny else 60
     losses, seconds = dict[str, list[float]](), dict[str, float]()
@@ -218,13 +218,13 @@ def _compare_precision(load: GpuLoad, left: float) -> list[Finding]:
         losses[way] = trainer.evaluate_dev()
     apart = statistics.fmean(abs(a - b) for a, b in zip(*losses.values(), strict=True))
     return [
-        Finding("half precision, times as fast", seconds["fp32"] / seconds["bf16"], "times"),
-        Finding("mean difference of a seed's dev loss", apart, "nats"),
-        Finding("spread over seeds", statistics.stdev(losses["fp32"]), "nats"),
+        CardFinding("half precision, times as fast", seconds["fp32"] / seconds["bf16"], "times"),
+        CardFinding("mean difference of a seed's dev loss", apart, "nats"),
+        CardFinding("spread over seeds", statistics.stdev(losses["fp32"]), "nats"),
     ]
 
 
-def _time_answers(load: GpuLoad, left: float) -> list[Finding]:
+def _time_answers(load: GpuLoad, left: float) -> list[CardFinding]:
     """Time many adapters that answer together, against one after another."""
     count, rounds = (2, 1) if load.tiny else (16, 3)
     found = []
@@ -232,17 +232,17 @@ def _time_answers(load: GpuLoad, left: float) -> list[Finding]:
         row = bench_generate.time_answers("tiny-t5", method, count, 1, rounds, load.device)
         label = f"tiny-t5, {method}, {count} adapters answer together"
         goal = None if load.tiny else 2.0
-        found.append(Finding(label, row["wall_times_faster"], "times", goal))
-        found.append(Finding(f"{label}, equal answers", row["equal_answers"], "share"))
+        found.append(CardFinding(label, row["wall_times_faster"], "times", goal))
+        found.append(CardFinding(f"{label}, equal answers", row["equal_answers"], "share"))
     return found
 
 
-def _time_points(load: GpuLoad, left: float) -> list[Finding]:
+def _time_points(load: GpuLoad, left: float) -> list[CardFinding]:
     """Time the points of a landscape, stacked against one by one."""
     points, rounds = (6, 1) if load.tiny else (231, 3)
     rows = time_landscape("tiny-t5", points, 4 if load.tiny else 12, rounds, load.device)
     return [
-        Finding(
+        CardFinding(
             f"tiny-t5, {points} points, prefixes in {row['prefixes']}, {row['way']}",
             row["faster"],
             "times",
@@ -253,8 +253,8 @@ def _time_points(load: GpuLoad, left: float) -> list[Finding]:
     ]
 
 
-def _recover_memory(load: GpuLoad, left: float) -> list[Finding]:
-    """Train with less memory than the seeds ask for: fewer ride together, and all arrive."""
+def _recover_memory(load: GpuLoad, left: float) -> list[CardFinding]:
+    """Train with less memory than one pass of all seeds needs: smaller passes, no seed lost."""
     if load.device != "cuda":
         raise BadInput("memory runs out for real on a card only")
     spec = bench_training.bench_spec("tiny-t5", "prompt_tuning", 64, 3, "fp32")
@@ -270,10 +270,12 @@ def _recover_memory(load: GpuLoad, left: float) -> list[Finding]:
         torch.cuda.set_per_process_memory_fraction(1.0)
     if len(losses) != asked or trainer.seeds_per_pass >= asked:
         raise RuntimeError(f"{len(losses)} losses, {trainer.seeds_per_pass} seeds in a pass")
-    return [Finding("seeds in a pass after memory ran out, of 64", trainer.seeds_per_pass, "seeds")]
+    return [
+        CardFinding("seeds in a pass after memory ran out, of 64", trainer.seeds_per_pass, "seeds")
+    ]
 
 
-def _time_attention(load: GpuLoad, left: float) -> list[Finding]:
+def _time_attention(load: GpuLoad, left: float) -> list[CardFinding]:
     """Time ways of attending over a prefix and content: openly, fused, and compiled for it."""
     sizes = (2, 2, 16, 8, 16) if load.tiny else (64, 16, 512, 64, 64)
     rows, heads, tokens, prefix, features = sizes
@@ -300,11 +302,11 @@ def _time_attention(load: GpuLoad, left: float) -> list[Finding]:
     off = max(float((work() - openly()).detach().abs().max()) for work in ways.values())
     label = f"{rows} rows, {heads} heads, {prefix} + {tokens} keys"
     found = [
-        Finding(f"{label}: {way}, against openly", times["openly"] / ms, "times")
+        CardFinding(f"{label}: {way}, against openly", times["openly"] / ms, "times")
         for way, ms in times.items()
         if way != "openly"
     ]
-    return [*found, Finding(f"{label}: largest difference of an output", off, "")]
+    return [*found, CardFinding(f"{label}: largest difference of an output", off, "")]
 
 
 def _flex_attention(
@@ -336,7 +338,7 @@ def _gradient_ms(
     return statistics.median(times[1:])
 
 
-def _train_toys(load: GpuLoad, left: float) -> list[Finding]:
+def _train_toys(load: GpuLoad, left: float) -> list[CardFinding]:
     """Train toy experiment 01 at the full recipe for as long as there is time."""
     recipe, seeds = ("quick", 1) if load.tiny else ("full", 5)
     words = ["-m", "peftcore", "toys", "01", "--recipe", recipe, "--seeds", str(seeds)]
@@ -352,7 +354,7 @@ def _train_toys(load: GpuLoad, left: float) -> list[Finding]:
     if done.returncode:
         raise RuntimeError(done.stderr[-300:])
     return [
-        Finding(
+        CardFinding(
             f"{row['adaptation']}, {row['task']}, {seeds} seeds", row["exact_match"]["mean"], "%"
         )
         for row in json.loads(done.stdout)
@@ -372,7 +374,7 @@ def _peak_gib(device: str) -> float:
     return bench_training.peak_memory_mib() / 1024
 
 
-PARTS: dict[str, Callable[[GpuLoad, float], list[Finding]]] = {
+PARTS: dict[str, Callable[[GpuLoad, float], list[CardFinding]]] = {
     "tests": _run_tests,
     "seeds": _time_seeds,
     "shapes": _time_shapes,

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from peftcore.benchmarks import bench_gpu
-from peftcore.benchmarks.bench_gpu import Finding, GpuLoad, measure_parts
+from peftcore.benchmarks.bench_gpu import CardFinding, GpuLoad, measure_parts
 
 TRIED = ["shapes", "precision", "answers", "points", "attention", "memory"]
 
@@ -29,7 +29,10 @@ def test_a_part_that_fails_costs_itself_alone_and_none_begins_after_the_time(tmp
         raise RuntimeError("the driver is gone")
 
     def found(load, left):
-        return [Finding("a ratio", 12.0, "times", 10.0), Finding("another", 9.0, "times", 10.0)]
+        return [
+            CardFinding("a ratio", 12.0, "times", 10.0),
+            CardFinding("another", 9.0, "times", 10.0),
+        ]
 
     monkeypatch.setattr(bench_gpu, "PARTS", {"first": fail, "second": found})
     value = measure_parts(GpuLoad(device="cpu"), tmp_path / "gpu.json")

@@ -104,7 +104,7 @@ def test_a_run_goes_from_its_spec_to_its_scores(home, device, precision):
     assert isinstance(run.spec, RunSpec)
 
 
-def test_seeds_ride_in_smaller_groups_once_a_card_is_full(bases, device):
+def test_passes_get_smaller_once_a_card_is_full(bases, device):
     if device != "cuda":
         pytest.skip("memory runs out for real on a card only")
     trainer = trainer_of(bases("tiny-t5")[1], bench_spec("tiny-t5", "lora", 64, 2, "fp32"), 64)

@@ -56,9 +56,9 @@ TRAIN = ("train", "--base", "tiny-bert", "--task", "miniworld_nli", "--method", 
 
 
 def test_a_run_beyond_the_limit_is_refused_before_it_starts(home):
-    said = refused(*TRAIN, "--seeds", "64", "--steps", "5000")
-    assert "64 seeds × 5,000 steps are 320,000; at most 250,000" in said
-    assert "PEFTCORE_MAX_SEED_STEPS" in said
+    message = refused(*TRAIN, "--seeds", "64", "--steps", "5000")
+    assert "64 seeds × 5,000 steps are 320,000; at most 250,000" in message
+    assert "PEFTCORE_MAX_SEED_STEPS" in message
     assert not list(home.glob("runs/*"))
     sized = refused(*TRAIN, "--seeds", "8", "--vertices", "3", "--steps", "20000")
     assert "8 seeds × 3 vertices × 20,000 steps" in sized
@@ -67,7 +67,7 @@ def test_a_run_beyond_the_limit_is_refused_before_it_starts(home):
 def test_a_large_run_is_announced_with_its_estimate(home, monkeypatch):
     monkeypatch.setenv("PEFTCORE_MAX_SEED_STEPS", "30")
     sizes = ("--seeds", "2", "--steps", "2", "--shots", "4", "--set", "dev=2", "--set", "limit=2")
-    said = call(*TRAIN, *sizes).stderr
-    assert re.search(r"4 of at most 30 .*PEFTCORE_MAX_SEED_STEPS\): about \d+ minutes", said)
+    message = call(*TRAIN, *sizes).stderr
+    assert re.search(r"4 of at most 30 .*PEFTCORE_MAX_SEED_STEPS\): about \d+ minutes", message)
     monkeypatch.setenv("PEFTCORE_MAX_SEED_STEPS", "3000")
     assert "PEFTCORE_MAX" not in call(*TRAIN, *sizes, "--set", "limit=3").stderr

@@ -39,8 +39,8 @@ def test_a_typed_answer_keeps_to_its_limits(monkeypatch):
 def test_a_text_of_a_megabyte_is_refused_before_it_is_read():
     from peftcore.training.predict import AnswerLimits, answer_base_typed, typed_example
 
-    said = r"1,000,000 characters; at most 50,000 characters \(PEFTCORE_MAX_TEXT_CHARACTERS\)"
-    with pytest.raises(BadInput, match=said):
+    message = r"1,000,000 characters; at most 50,000 characters \(PEFTCORE_MAX_TEXT_CHARACTERS\)"
+    with pytest.raises(BadInput, match=message):
         typed_example("a" * 1_000_000)
-    with pytest.raises(BadInput, match=said):
+    with pytest.raises(BadInput, match=message):
         answer_base_typed(build_tiny("t5"), "a" * 1_000_000, AnswerLimits())

@@ -90,7 +90,7 @@ def refuse_after(count: int) -> None:
         refusing(name)
 
 
-def _work_without_asking_for_room() -> None:
+def _work_whatever_room_there_is() -> None:
     """Let a run begin on a small disk, which it would refuse to do."""
     disk_space.require_space = lambda folder, needed: None
 
@@ -109,7 +109,7 @@ def fill_in_training(campaign: Campaign, reference: Reference) -> Row:
             calls = campaign.rng.randint(3, 20)
 
             def prepare(real: bool = disk.real, calls: int = calls) -> None:
-                _work_without_asking_for_room()
+                _work_whatever_room_there_is()
                 if not real:
                     refuse_after(calls)
 
@@ -128,7 +128,7 @@ def fill_in_training(campaign: Campaign, reference: Reference) -> Row:
                 row.wrong.append(f"reads {status.state} on a full disk")
             if status.state != "done":
                 homes.resume(disk.home, run.id) if status.state != "queued" else None
-                homes.start_worker(campaign, disk.home, _work_without_asking_for_room).wait()
+                homes.start_worker(campaign, disk.home, _work_whatever_room_there_is).wait()
             row.wrong += homes.differences(run, reference.results)
     row.found = f"{refused} runs stopped by it, all resumed to equal bytes" if not row.wrong else ""
     return row

@@ -30,7 +30,7 @@ STEPS = 18
 
 @dataclass
 class Row:
-    """What one part of the campaign did, and what it found wrong."""
+    """One part of the campaign: its counts, and its faults."""
 
     what: str
     how: str
@@ -54,7 +54,7 @@ class Row:
 
 @dataclass
 class Campaign:
-    """What all parts share: how often, the moments' random numbers, and a folder."""
+    """The share of all parts: repetitions, the random numbers of moments, a folder."""
 
     folder: Path
     times: int

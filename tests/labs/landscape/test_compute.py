@@ -147,19 +147,19 @@ def test_general_text_is_refused_where_it_has_no_say(runs):
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "said"),
+    ("setting", "value", "message"),
     [
         ("PEFTCORE_MAX_POINTS", "40", r"this picture has 49 points; at most 40 points"),
         ("PEFTCORE_MAX_READINGS", "100", r"49 points read 147 examples in all; at most 100"),
     ],
 )
 def test_more_than_this_server_measures_is_refused_before_it_begins(
-    runs, monkeypatch, setting, value, said
+    runs, monkeypatch, setting, value, message
 ):
     fields = {"kind": "random", "runs": [runs["plain"].id], "steps": 4, "examples": 3, "draw": 99}
     landscape = LandscapeJob.create(LandscapeRequest.make(fields))
     monkeypatch.setenv(setting, value)
-    with pytest.raises(BadInput, match=rf"{said}.*\({setting}\): take fewer steps"):
+    with pytest.raises(BadInput, match=rf"{message}.*\({setting}\): take fewer steps"):
         compute.run_landscape_job(landscape)
     assert not landscape.plan()
 
