@@ -257,6 +257,9 @@ def head_heatmap(
         axes |= _named_axes(pattern, index, domain, small=several, label_step=label_step)
         if index != len(panels) // 2:  # one title below all
             axes[panel_layout.axis_name("xaxis", index)]["title"] = {"text": ""}
+        else:  # below the words of its neighbours, too: at the lower edge
+            title = axes[panel_layout.axis_name("xaxis", index)]["title"]
+            axes[panel_layout.axis_name("xaxis", index)]["title"] = {**title, "standoff": bottom}
         shapes += [
             panel_layout.vertical_line(x, index, NEUTRAL, 1.5) for x in _learnt_borders(pattern)
         ]

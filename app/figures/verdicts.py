@@ -29,6 +29,7 @@ COLOURS = (
 CELL_HEIGHT = 40
 LONGEST_POINTS = 4  # characters of a difference in a cell; a longer one is rounded
 MOST_NUMBERS = 6  # runs up to which cells have room for the difference
+LARGE_NUMBERS = 4  # runs up to which it is as large as other labels
 LEGEND = "▲ ahead · ▼ behind · = equal within the margin · ? cannot tell"
 
 
@@ -62,7 +63,7 @@ def verdict_matrix(judged: JudgedRuns, styles: Mapping[str, RunStyle]) -> go.Fig
         y=[y for _, y in places],
         mode="text",
         text=words,
-        textfont={"size": 11},
+        textfont={"size": 11 if len(runs) <= LARGE_NUMBERS else 9},
         hoverinfo="skip",
     )
     names = [f"{nth + 1}  {two_line_name(styles[run].name)}" for nth, run in enumerate(runs)]

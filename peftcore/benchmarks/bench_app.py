@@ -111,6 +111,8 @@ def time_app(
 def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
     """Yield page, action and times, one action after the other."""
     yield "an empty page", "a button that changes a word: the floor", _time_minimal_app(rounds)
+    for name, address, picture in FIRST_PICTURES:
+        yield name, "first picture of a new server", [_time_first_picture(address, picture)]
     with serve_app() as address, browser_page() as page:
         began = time.perf_counter()
         page.goto(address, wait_until="domcontentloaded")
@@ -123,8 +125,12 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
             again.append(1000 * (time.perf_counter() - began))
         yield "home", "first paint", again
+        for name, path, picture in FIRST_PICTURES:
+            times = [_time_picture(page, f"{address}/{path}", picture) for _ in range(rounds)]
+            yield name, "first picture", times
+        page.goto(address)
         watch_until_drawn(page)
-        for name in ("compare", "runs", "train"):
+        for name in ("learn", "compare", "runs", "train", "attention", "limits"):
             links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
             links.append(page.locator('[data-testid="stSidebarNav"] a').first)
             times = time_steps(page, [link.click for link in links], rounds)
@@ -143,6 +149,20 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             times = time_steps(page, steps, rounds)
             yield where, sides[0], times[::2]
             yield where, sides[1], times[1::2]
+
+
+def _time_first_picture(path: str, picture: str) -> float:
+    """Time a picture of a server that has just been started, in milliseconds."""
+    with serve_app() as address, browser_page() as page:
+        return _time_picture(page, f"{address}/{path}", picture)
+
+
+def _time_picture(page: Any, address: str, picture: str) -> float:
+    """Time from the request for a page until its picture is there, in milliseconds."""
+    began = time.perf_counter()
+    page.goto(address, wait_until="domcontentloaded")
+    page.locator(picture).first.wait_for(timeout=TIMEOUT_MS)
+    return 1000 * (time.perf_counter() - began)
 
 
 def _time_minimal_app(rounds: int) -> list[float]:
@@ -265,6 +285,18 @@ def _chart_click(across: float, down: float) -> StepFactory:
 
 
 CHART = ".js-plotly-plot"
+DRAWN_CHART = f"{CHART} .main-svg .plot"
+# Page, its address and the picture that is waited for; what is on it needs no torch.
+ROW, MAP = ".attention-row svg rect", ".map button"
+FIRST_PICTURES = (
+    ("home", "", ROW),
+    ("learn: prefix", "learn?story=prefix", ROW),
+    *((f"learn: {each}", f"learn?story={each}", DRAWN_CHART) for each in ("triangle", "scales")),
+    ("learn: reasons", "learn?story=reasons", MAP),
+    *((f"learn: {each}", f"learn?story={each}", DRAWN_CHART) for each in ("atoms", "verdicts")),
+    ("attention", "attention", DRAWN_CHART),
+    ("limits", "limits", DRAWN_CHART),
+)
 SLIDER = '[data-testid="stSlider"] input'
 # Address, what is done, what must be there before, and the steps that do it in turn.  Two steps
 # that are not alike are told apart: "one, and the other".

@@ -4,13 +4,9 @@ import ast
 import re
 from pathlib import Path
 
+from support.refused_words import PRIVATE
+
 ROOT = Path(__file__).parents[2]
-PRIVATE = re.compile(
-    r"\b(wears?|wearing|worn|told|said|kin|nought|relief|ground|terrain|desk|seat|shelf|parcel"
-    r"|survey|at hand|beside it|at home|looks elsewhere|as asked|learnt positions?"
-    r"|trained numbers|(training|validation) draw)\b",
-    re.IGNORECASE,
-)
 
 
 def texts(path):

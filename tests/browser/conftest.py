@@ -19,6 +19,7 @@ import psutil
 import pytest
 from support.bases import build_tiny
 from support.commands import printed
+from support.refused_words import PRIVATE
 
 from peftcore import paths, rating
 
@@ -224,6 +225,8 @@ class Visit:
         shown = self.text()
         assert "Traceback" not in shown
         assert "Something went wrong" not in shown, shown
+        refused = [line for line in shown.splitlines() if PRIVATE.search(line)]
+        assert not refused
         assert not self.external
         assert not self.faults
 
