@@ -97,6 +97,12 @@ def scores_finding(scores: pd.DataFrame, name: str, metric: str) -> tuple[str, s
     measure = find_measure(metric)
     means = scores.groupby(name, sort=False)[metric].mean()
     best = means.idxmin() if measure.better == "lower" else means.idxmax()
+    if len(means) == 1:
+        return (
+            f"{measure.title}: {means[best]:{value_format(metric)}} with “{best}”; the others are "
+            "not trained yet.",
+            f"{scores['seed'].nunique()} seeds",
+        )
     return (
         f"{measure.title}: on average “{best}” is best with {means[best]:{value_format(metric)}}; "
         "where intervals overlap widely, that may be chance.",

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
 
 MOST_POSITIONS = 512  # kept of each stack, spread evenly over the examples
-EXAMPLES = 40  # read where nothing else is asked for
+EXAMPLES = 20  # read where nothing else is asked for
 
 
 @dataclass(frozen=True)
