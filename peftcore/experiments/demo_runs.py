@@ -27,6 +27,7 @@ HEADLINE_RUNS: tuple[
     ("prompt_tuning", 1, {"length": 50}),
     ("spt", 1, {"length": 50}),
     ("prefix_tuning", 1, {}),
+    ("prefix_tuning", 3, {}),
     ("lora", 1, {}),
     ("atoms", 1, {}),
 )

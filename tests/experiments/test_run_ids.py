@@ -118,7 +118,7 @@ IDS = {  # set of runs → digest of their ids in order, as each was built by co
     "threshold": "11 runs, f0e783be7b909a32",
     "l1": "10 runs, cd3e3ab0c21a9c2d",
     "top_k": "9 runs, 9d5e165064a88b1c",
-    "demo runs": "14 runs, af8c08175bc7243e",
+    "demo runs": "17 runs, 1a3dc5bf6f93d16c",
     "study runs": "25 runs, 6a3f067d4208280f",
     "image runs": "17 runs, dcc9794d7a821e07",
 }
