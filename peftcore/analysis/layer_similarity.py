@@ -52,8 +52,8 @@ class LayerGap:
 
 
 GAP_TITLES = {
-    "norm_ratio": "Length, relative to words",
     "distance": "Distance of means, in lengths of words",
+    "norm_ratio": "Length, relative to words",
     "cosine": "Cosine with the nearest word",
 }
 

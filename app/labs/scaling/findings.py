@@ -56,10 +56,11 @@ def layer_gap_finding(subject: ScalingSubject, found: LayerGaps) -> tuple[str, s
     """The distance between soft tokens and words where they enter the stack, and at its end."""
     means = [float(np.mean(values)) for values in found.values("distance")]
     nearest = int(np.argmin(means))
+    between = 0 < nearest < len(means) - 1
+    least = f"; nearest are they in layer {nearest}, {means[nearest]:.3g} apart" if between else ""
     return (
         f"The means of soft tokens and words lie {means[0]:.3g} lengths of a word apart where they "
-        f"enter, {means[-1]:.3g} behind the last layer, and {means[nearest]:.3g} in layer "
-        f"{nearest}, where they are nearest.",
+        f"enter and {means[-1]:.3g} behind the last layer{least}.",
         escape_markdown(f"{subject.chart_title.split(',')[0]} · mean of {len(found.seeds)} seeds"),
     )
 

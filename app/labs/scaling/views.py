@@ -183,8 +183,8 @@ def show_layer_gap(frame: Frame, subject: ScalingSubject) -> None:
         )
     frame.explain(
         "States of soft tokens against those of the words they stand before, layer by layer; layer "
-        "0 is what enters the stack. One on the first chart is the length of words. Bands are 95 % "
-        f"intervals of other seeds; {found.examples} test examples were read."
+        "0 is what enters the stack. The unit is the mean length of words in the same layer. Bands "
+        f"are 95 % intervals of other seeds; {found.examples} test examples were read."
     )
     with frame.below:
         for each in others:

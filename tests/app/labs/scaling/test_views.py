@@ -51,4 +51,4 @@ def test_the_gap_by_layer_is_read_while_the_base_reads_examples(runs):
     for chart in (distance, *others):
         assert "2 seeds" in chart["layout"]["title"]["text"]
         assert len(chart["data"][-1]["y"]) > 2
-    assert "where they are nearest" in words(page)
+    assert "lengths of a word apart where they enter" in words(page)
