@@ -93,7 +93,7 @@ def show_attention(
         pair = [capture.head_statistics(model, rows) for model in (before, after)]
         _print_statistics(pair[0], pair[1], heads, as_json)
         return
-    example = _text_or_example(read, task)
+    example = text_or_example(read, task)
     example = measurements.with_answer(after, example, read.target, read.seed)
     after_attention, before_attention = measurements.record_pair(after, before, example, read.seed)
     pairs = {
@@ -122,7 +122,7 @@ def _examples(task: str) -> list[Example]:
     return list(tasks.find_task(task).load("test"))
 
 
-def _text_or_example(read: ReadOptions, task: str) -> Example:
+def text_or_example(read: ReadOptions, task: str) -> Example:
     """Take the typed text, or an example of the task."""
     if read.example is None:
         return typed_example(read.text)

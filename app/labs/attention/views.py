@@ -13,7 +13,7 @@ import streamlit as st
 from app.figures import attention as figures
 from app.figures import attention_summary as summary_figures
 from app.figures.scales import colour_limit
-from app.labs.attention import bertviz_view, findings, selection
+from app.labs.attention import bertviz_view, findings, selection, why_views
 from app.labs.attention.primer import show_primer
 from app.labs.attention.selected_head import SelectedHead
 from app.labs.attention.selection import LAB, AttentionComparison
@@ -606,5 +606,6 @@ VIEWS: dict[str, Callable[[Frame, SelectedHead], None]] = {
     "One query, step by step": show_one_query,
     "Over a data set": show_head_statistics,
     "Lines": show_lines,
+    "Why this answer": why_views.show_why,
 }
 RECORDED = "Patterns"  # the view that can be shown before torch is in memory

@@ -22,7 +22,7 @@ from peftcore.errors import BadInput
 from peftcore.labs.attention.capture import check_length, example_tokens
 from peftcore.labs.attention.inner_passes import ROWS_AT_ONCE, Layer, LayerStates, put_in_place
 from peftcore.models.batching import ExampleBatcher, pad_rows
-from peftcore.models.token_names import vocabulary_names
+from peftcore.models.token_names import text_names
 
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
@@ -121,8 +121,13 @@ def _pair(
 
 
 def _words(adapted: AdaptedModel, ids: Sequence[int]) -> tuple[str, ...]:
-    """Return tokens as they are shown, one by one."""
-    return vocabulary_names(adapted.base.tokenizer, ids)
+    """Name tokens one by one, as words that a model may write next."""
+    return tuple(text_names(adapted.base.tokenizer, [each])[0] for each in ids)
+
+
+def _text(adapted: AdaptedModel, ids: Sequence[int]) -> tuple[str, ...]:
+    """Name the tokens of one text in their order."""
+    return text_names(adapted.base.tokenizer, ids)
 
 
 def _target_ids(batch: Batch) -> Tensor:
@@ -150,7 +155,7 @@ def read_lens(
         one, other = (each[-count:] for each in both)
         similarity.append((layer[0], layer[1] + 1, mean_cosine(one, other), linear_cka(one, other)))
     depth = tuple(number + 1 for stack, number in models["after"].layers if stack == "decoder")
-    return Lens(_words(after, targets.tolist()), depth, readings, tuple(similarity))
+    return Lens(_text(after, targets.tolist()), depth, readings, tuple(similarity))
 
 
 def _reading(adapted: AdaptedModel, logits: Tensor, targets: Tensor) -> LensReading:
@@ -202,7 +207,7 @@ def patch_layers(
         words[side] = _words(after, here.argmax(-1).tolist())
     return Patching(
         tuple(layers),
-        _words(after, targets.tolist()),
+        _text(after, targets.tolist()),
         position,
         _words(after, [int(best["after"][position])])[0],
         _words(after, [int(best["before"][position])])[0],
@@ -271,7 +276,7 @@ def leave_out(
     }
     return LeftOut(
         tuple(names[place].text for place in places),
-        _words(after, whole.target_ids),
+        _text(after, whole.target_ids),
         {side: values[0] for side, values in logs.items()},
         {side: values[0] - values[1:-1] for side, values in logs.items()},
         {side: values[0] - values[-1] for side, values in logs.items()},

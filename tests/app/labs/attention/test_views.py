@@ -181,3 +181,31 @@ def test_a_click_on_a_head_stands_in_the_address(monkeypatch):
     decoder = SimpleNamespace(after=SimpleNamespace(attention_kind="decoder"), kinds=1)
     views._select_head(decoder, 21, 7)
     assert views.st.query_params == {"layer": "22", "head": "8"}
+
+
+def test_why_this_answer_has_four_pictures_of_one_text():
+    page = started(run="5a7da5def8b7", view="Why this answer")
+    assert [note["text"] for note in charts(page)[0]["layout"]["annotations"]] == [
+        "Before",
+        "After",
+    ]
+    assert "likeliest first word" in page.header[0].value.replace("\\", "")
+    choice = page.selectbox(key="attention.why")
+    sound(choice.set_value("Exchanged layers").run())
+    assert "all layers exchanged give the adapted model" in words(page)
+    sound(page.selectbox(key="attention.why").set_value("Left-out tokens").run())
+    assert "one by one" in words(page)
+    whole = charts(page)[0]["data"][1]["y"]
+    sound(
+        page.selectbox(key="attention.word")
+        .set_value(page.selectbox(key="attention.word").options[1])
+        .run()
+    )
+    assert charts(page)[0]["data"][1]["y"] != whole
+    sound(page.selectbox(key="attention.why").set_value("Similarity").run())
+    assert "least alike at" in page.header[0].value
+
+
+def test_an_encoder_has_no_next_word_to_follow(models):
+    page = started(run="base:random-bert", view="Why this answer")
+    assert "reads but does not write" in words(page)
