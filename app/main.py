@@ -22,6 +22,7 @@ from app import nav  # noqa: E402
 from app.state import access, cache, worker_watch  # noqa: E402
 from app.ui import errors, url_state  # noqa: E402
 from peftcore import paths  # noqa: E402
+from peftcore.system import people  # noqa: E402
 
 # Captions and chosen pills are paler than low vision can take; a contrast of 4.5 is the least.
 STYLE = """<style>
@@ -43,13 +44,13 @@ st.set_page_config(
 st.logo(str(paths.ASSETS / "logo.svg"), size="large", icon_image=str(paths.ASSETS / "icon.svg"))
 st.html(STYLE)
 visitor = access.current_visitor()
-is_experimenter = visitor.role == "experimenter"
-if is_experimenter:
+people.ask_sessions(access.current_person)
+if visitor.in_lab:
     # All of it, also above who is signed in.
     page = st.navigation(nav.navigation_pages(), expanded=True)
     if visitor.signed_in:
         with st.sidebar:
-            st.text(visitor.login)
+            st.text(f"{visitor.login} · {people.who().role}")
             access.sign_out_button()
 else:
     needs_sign_in = (
@@ -57,9 +58,14 @@ else:
     )
     visible_pages = nav.sign_in_pages() if needs_sign_in else nav.rater_pages()
     page = st.navigation(visible_pages, position="hidden")
+if visitor.in_lab and people.read_only():
+    st.info(
+        "This server only shows: everything can be looked at, and nothing started or changed.",
+        icon=":material/visibility:",
+    )
 with errors.boundary(page.title):
     url_state.open_renamed_views()
     page.run()
-if is_experimenter:
+if visitor.in_lab:
     cache.warm_up()
     worker_watch.start()

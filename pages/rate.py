@@ -8,7 +8,7 @@ from app.state import access
 st.title("Rate", anchor=False)
 
 visitor = access.current_visitor()
-if visitor.role == "experimenter":
+if visitor.in_lab:
     admin_page.show(visitor.login)
 else:
     rater_page.show(visitor)

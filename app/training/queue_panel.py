@@ -14,6 +14,7 @@ from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
 from peftcore.jobs.queue_list import WorkerState
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
+from peftcore.system import rights
 from peftcore.training.planning import CostEstimate
 
 DEVICES = ("auto", "cpu", "cuda:0", "cuda:1")  # that a worker can be started for from here
@@ -86,6 +87,8 @@ def _show_job(job: QueueJob, waiting: list[QueueJob], estimate: str) -> None:
             if job.kind == "train":
                 widgets.page_link("runs", "Open", run=job.run_id)
         facts = [f"priority {job.priority}", f"on {job.device}"]
+        if owner := rights.owner_of(job.called):
+            facts.append(f"of {owner}")
         if job.state == "running" and status.of:
             facts.append(f"{status.done:,} of {status.of:,}")
         left = status.left if job.state == "running" else None

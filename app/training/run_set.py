@@ -21,6 +21,7 @@ from peftcore.analysis.run_sets import ListedRun, RunFilter
 from peftcore.analysis.settings_table import all_settings
 from peftcore.api import run_lists
 from peftcore.runs.store import Run
+from peftcore.system import rights
 
 NO_SETTING = ""
 ALWAYS_GROUPED = ("method", "task", "base")
@@ -219,6 +220,7 @@ def runs_table(
 ) -> pd.DataFrame:
     """Tabulate runs, one row each, with these settings as columns of their own."""
     rows = []
+    owners = rights.owners([f"run {each.id}" for each in listed])
     for each in listed:
         status, spec = runs[each.id].status(), each.spec
         values = all_settings(spec)
@@ -237,6 +239,7 @@ def runs_table(
             }
             | {
                 "Tags": list(each.annotation.tags),
+                "Who": owners.get(f"run {each.id}"),
                 "Base": spec.base,
                 "Seeds": spec.population.seeds,
                 "Training examples": spec.training.shots,
@@ -248,7 +251,7 @@ def runs_table(
             }
         )
     frame = pd.DataFrame(rows)
-    unused = [name for name in ("Name", "Tags") if not frame[name].map(bool).any()]
+    unused = [name for name in ("Name", "Tags", "Who") if not frame[name].map(bool).any()]
     return frame.drop(columns=unused)
 
 

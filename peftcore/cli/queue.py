@@ -16,7 +16,7 @@ from peftcore.jobs import queue as run_queue
 from peftcore.jobs import queue_list
 from peftcore.jobs.background import all_jobs, find_job, open_job
 from peftcore.jobs.worker import Worker
-from peftcore.system import printing
+from peftcore.system import printing, rights
 
 queue = typer.Typer(cls=DefaultGroup)
 app.add_typer(queue, name="queue", help="List what is at work and waits; move, pause, watch.")
@@ -106,8 +106,9 @@ def resume(job: JobId, device: options.Device = "auto", as_json: printing.AsJson
 def list_queue(as_json: printing.AsJson = False) -> None:
     """List what is at work and what waits, in order, with the workers."""
     jobs_queue = run_queue.Queue()
-    rows = []
-    for place, row in enumerate(queue_list.active_jobs(jobs_queue)):
+    rows, waiting = [], queue_list.active_jobs(jobs_queue)
+    owners = rights.owners([job.called for job in waiting])
+    for place, row in enumerate(waiting):
         left = open_job(row.kind, row.run_id).status().left if row.state == "running" else None
         rows.append(
             {
@@ -118,6 +119,7 @@ def list_queue(as_json: printing.AsJson = False) -> None:
                 "state": row.state,
                 "device": row.device,
                 "priority": row.priority,
+                "who": owners.get(row.called, ""),
                 "seconds_left": None if left is None else round(left),
             }
         )

@@ -23,7 +23,7 @@ from peftcore.runs.annotation import Annotation
 from peftcore.runs.disk_use import Cleanable
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RUN_ID, Run, RunStore
-from peftcore.system import printing
+from peftcore.system import printing, rights
 from peftcore.system.option_groups import grouped
 from peftcore.training import spec_changes
 from peftcore.training.protocols import PROTOCOLS, find_protocol
@@ -135,6 +135,7 @@ def _summary(run: Run, listed: ListedRun) -> dict[str, Any]:
         "note": words.note,
         "tags": list(words.tags),
         "archived": words.archived,
+        "who": rights.owner_of(f"run {run.id}"),
     }
 
 
@@ -260,6 +261,7 @@ def deleted(
     """List the runs in the bin, and how long each stays there."""
     store = RunStore()
     if empty:
+        rights.administer("empty", "the bin")
         gone = recycle_bin.empty_bin(store.folder, 0)
         _print_done("deleted_for_good", gone, "deleted for good", as_json)
         return

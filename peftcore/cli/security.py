@@ -113,8 +113,12 @@ REGISTER = (
     ),
     Risk(
         "Access across users",
-        "every read and write takes who acts, and is checked in the core",
+        "roles, owners and a log of acts in the core; a name comes from a provider or one proxy",
         (
+            "tests/system/test_rights.py"
+            "::test_whoever_began_a_run_owns_it_and_only_they_or_an_admin_change_it",
+            "tests/system/test_rights.py::test_the_log_is_only_added_to",
+            "tests/app/state/test_http_policy.py::test_only_the_proxy_may_say_who_is_signed_in",
             "tests/rating/test_access.py::test_what_is_an_experimenters_is_refused_to_raters",
             "tests/rating/test_access.py::test_a_raters_item_is_as_if_absent_to_others",
         ),

@@ -22,7 +22,7 @@ from peftcore.exchange import merge, peft_export, peft_import
 from peftcore.models import plain_text
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
-from peftcore.system import atomic_files, safetensors_files
+from peftcore.system import atomic_files, rights, safetensors_files
 from peftcore.system.zip_files import zip_bytes
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter, save_adapter
@@ -283,6 +283,7 @@ def _store_imported_run(
     digest = hashlib.sha256(spec.canonical().encode())
     digest.update((folder / WEIGHTS).read_bytes())
     digest.update(json.dumps(config, sort_keys=True).encode())
+    rights.start("import", f"run {digest.hexdigest()[:12]}")
     store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = Run(store.folder / digest.hexdigest()[:12], spec)
     if run.status().state == "done":

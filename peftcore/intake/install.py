@@ -25,7 +25,14 @@ from peftcore.models import base_report, catalog
 from peftcore.models.architectures import find_architecture
 from peftcore.models.base_report import BaseReport
 from peftcore.runs.store import RunStore
-from peftcore.system import atomic_files, disk_space, file_locks, malloc, safetensors_files
+from peftcore.system import (
+    atomic_files,
+    disk_space,
+    file_locks,
+    malloc,
+    rights,
+    safetensors_files,
+)
 from peftcore.system.job_folder import JobStatus
 
 TEMPORARY = ".adding-"  # begins the name of a folder in which a base is made
@@ -281,6 +288,7 @@ def refuse_unless_removable(name: str) -> None:
 def remove_base(name: str) -> None:
     """Delete a base that was added; BadInput for any other."""
     refuse_unless_removable(name)
+    rights.change("remove", f"base {name}")
     folder = catalog.own_models_folder() / name
     gone = folder.with_name(f"{TEMPORARY}removed-{name}")
     shutil.rmtree(gone, ignore_errors=True)

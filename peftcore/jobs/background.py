@@ -32,7 +32,7 @@ from peftcore.jobs.queue import Queue, ensure_worker
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStatus, RunStore
 from peftcore.settings import Settings
-from peftcore.system import atomic_files
+from peftcore.system import atomic_files, rights
 from peftcore.system.job_folder import JobFolder, run_recording_errors
 from peftcore.system.job_folder import JobStatus as JobStatus
 
@@ -119,6 +119,11 @@ class BackgroundJob(JobFolder[JobStatus]):
         cls.KIND = kind
         if _KINDS.setdefault(kind, cls).__qualname__ != cls.__qualname__:
             raise TypeError(f"two kinds of jobs are called {kind!r}")
+
+    @property
+    def called(self) -> str:
+        """Return what owners and the audit log call it."""
+        return f"{'run' if self.KIND == 'train' else 'job'} {self.id}"
 
     @property
     def fixed(self) -> bool:
@@ -245,6 +250,7 @@ class BackgroundJob(JobFolder[JobStatus]):
         """Ask the process to stop; its entries are kept."""
         if self.fixed:
             return
+        rights.change("stop", self.called)
         if self.status().busy or not Queue().withdraw(self):
             self.request_stop()
 

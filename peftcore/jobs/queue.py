@@ -20,10 +20,11 @@ from sqlalchemy.exc import IntegrityError
 
 from peftcore import paths
 from peftcore.errors import BadInput
+from peftcore.jobs import quotas
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.settings import Settings
-from peftcore.system import processes
+from peftcore.system import processes, rights
 from peftcore.system.database import JOBS, WORKERS, Database
 from peftcore.system.job_folder import (
     ACTIVE_STATES,
@@ -68,6 +69,11 @@ class QueueJob:
         """True if it waits or is being worked on."""
         return self.state in ACTIVE_STATES
 
+    @property
+    def called(self) -> str:
+        """Return what owners and the audit log call it."""
+        return f"{'run' if self.kind == 'train' else 'job'} {self.run_id}"
+
 
 class Queue:
     """Jobs of all processes that use one database."""
@@ -78,12 +84,19 @@ class Queue:
 
     def submit(self, spec: RunSpec, priority: int = 0, device: str = "auto") -> QueueJob:
         """Return the run's job, a new one unless it has one or is done."""
+        rights.require_maker()  # before there is a folder
+        quotas.refuse_beyond_quota(self.database, self.store.folder)
+        rights.start("train", f"run {spec.id}")
         return self.enqueue(self.store.create(spec), "train", spec, device, priority)
 
     def enqueue(
         self, job: JobFolder[Any], kind: str, request: Settings, device: str, priority: int = 0
     ) -> QueueJob:
         """Queue a job: the row it has while it is active or done, otherwise a new one."""
+        if kind != "train":
+            rights.require_maker()
+            quotas.refuse_beyond_quota(self.database, self.store.folder)
+            rights.start(kind, f"job {job.id}")
         with self.database.write(exclusive=True) as connection:
             previous = _latest_job(connection, job.id)
             done = job.status().state == "done"
@@ -108,6 +121,7 @@ class Queue:
             raise BadInput(f"run {run_id} is done; there is nothing to resume")
         if row and row.active:
             raise BadInput(f"run {run_id} is {row.state} already")
+        rights.change("resume", f"run {run_id}")
         return self.submit(run.spec, priority, device)
 
     def withdraw(self, job: JobFolder[Any]) -> bool:
@@ -123,6 +137,7 @@ class Queue:
 
     def set_priority(self, job_id: int, priority: int) -> QueueJob:
         """Move a waiting job: higher numbers come first."""
+        rights.administer("change the order of", "the queue")
         with self.database.write(exclusive=True) as connection:
             job = _job_by_id(connection, job_id)
             if job.state != "queued":
@@ -147,10 +162,12 @@ class Queue:
 
     def pause(self) -> None:
         """Let workers of this workspace begin nothing new; what is at work goes on."""
+        rights.administer("pause", "the queue")
         _pause_file().touch()
 
     def unpause(self) -> None:
         """Let workers begin what waits again."""
+        rights.administer("start", "the queue")
         _pause_file().unlink(missing_ok=True)
 
     def claim(self, device: str, worker: ProcessIdentity) -> QueueJob | None:

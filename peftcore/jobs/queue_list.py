@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from peftcore.errors import BadInput
 from peftcore.jobs.background import BackgroundJob
 from peftcore.jobs.queue import Queue, QueueJob, restart_missing_workers
-from peftcore.system import processes
+from peftcore.system import processes, rights
 from peftcore.system.database import JOBS, WORKERS
 from peftcore.system.job_folder import HEARTBEAT_TIMEOUT_SECONDS
 from peftcore.system.processes import ProcessIdentity
@@ -109,6 +109,7 @@ def end_by_force(queue: Queue, job: BackgroundJob) -> bool:
         raise BadInput(f"{job.id} is {status.state}; {NO_WORKER}")
     if not identity.is_local():
         raise BadInput(f"{job.id} is worked on by {identity.host}; end it there")
+    rights.change("end", job.called)
     ended = processes.terminate(identity)
     job.write_status(
         state="cancelled", message="Ended by force; what its last checkpoint has is kept."
@@ -128,6 +129,7 @@ def end_worker(queue: Queue, worker: WorkerState) -> bool:
     """End a hung worker of this machine, so that another can take its lane; False if it is gone."""
     if not worker.hung:
         raise BadInput(f"the worker of {worker.device} gives signs of life; stop its job instead")
+    rights.administer("end", f"the worker of {worker.device}")
     ended = processes.terminate(worker.identity)
     queue.unregister_worker(worker.device, worker.device, worker.identity, force=True)
     return ended

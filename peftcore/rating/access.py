@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from peftcore.errors import BadInput
 from peftcore.rating.schema import PROJECTS, RATERS
 from peftcore.rating.store import RatingStore, require_row
+from peftcore.system.rights import NotAllowed as NotAllowed
 
 SECONDS_PER_DAY = 86_400.0  # seconds
 DUMMY_HASH = "0" * 64  # compared with when there is no such rater, so that both cases take as long
@@ -47,10 +48,6 @@ class Invitation:
     rater: str
     name: str
     token: str
-
-
-class NotAllowed(BadInput):
-    """An attempt to do what the user's role or link does not cover."""
 
 
 def experimenter(name: str = "experimenter") -> RatingUser:

@@ -22,6 +22,7 @@ from sqlalchemy import event
 
 from peftcore.errors import BadInput
 from peftcore.rating.schema import PROJECTS
+from peftcore.system import rights
 from peftcore.system.database import Database
 
 REVISION = "0002"  # the newest of migrations/versions; a test holds it so
@@ -54,6 +55,7 @@ class RatingStore(Database):
         SQLite's own waiting looks again every tenth of a second, so that one of many could wait
         until its timeout.
         """
+        rights.refuse_viewers()
         with self._write_lock(), super().write(exclusive) as connection:
             yield connection
 

@@ -16,7 +16,7 @@ from pydantic import Field, field_validator
 
 from peftcore import paths
 from peftcore.settings import Settings
-from peftcore.system import atomic_files
+from peftcore.system import atomic_files, rights
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -76,6 +76,7 @@ def _read(file: Path, _changed: int) -> Annotation:
 
 def annotate(run: Run, **changes: Any) -> Annotation:
     """Change some of what is written to a run; BadInput if a value is not allowed."""
+    rights.change("annotate", f"run {run.id}")
     found = Annotation.make(read_annotation(run).model_dump() | changes)
     file = annotation_file(run)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from peftcore.errors import BadInput
+from peftcore.system import rights
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -46,6 +47,7 @@ def clean(run: Run, parts: tuple[Cleanable, ...] = ("checkpoint",)) -> int:
     status = run.status()
     if status.active:
         raise BadInput(f"run {run.id} is {status.state}; cancel it before cleaning it")
+    rights.change("clean", f"run {run.id}")
     before = disk_use(run)
     if "checkpoint" in parts:
         (run.folder / "checkpoint.safetensors").unlink(missing_ok=True)

@@ -36,7 +36,7 @@ from peftcore.runs import annotation, damage, forgetting, recycle_bin
 from peftcore.runs.forgetting import Forgetting
 from peftcore.runs.recycle_bin import DeletedRun
 from peftcore.runs.spec import RunSpec
-from peftcore.system import atomic_files
+from peftcore.system import atomic_files, rights
 from peftcore.system.job_folder import JobFolder, JobState, JobStatus
 
 HISTORY_COLUMNS = ["step", "seed", "train_loss", "dev_loss", "learning_rate", "seconds"]
@@ -302,6 +302,7 @@ class RunStore:
         """Move a damaged run to the folder `damaged_runs` beside the runs; return where it is."""
         if not RUN_ID.fullmatch(run_id) or not self._path(self.folder, run_id).is_dir():
             raise BadInput(f"no damaged run {run_id[:40]!r}")
+        rights.change("set aside", f"run {run_id}")
         return damage.set_aside(self._path(self.folder, run_id))
 
     def delete(self, run_id: str) -> None:
@@ -313,6 +314,7 @@ class RunStore:
         run.refuse_if_fixed()
         if run.status().busy:
             raise BadInput(f"run {run_id} is {run.status().state}; cancel it before deleting it")
+        rights.change("delete", f"run {run_id}")
         recycle_bin.put_in_bin(run.folder)
         recycle_bin.empty_bin(self.folder)
 
@@ -324,6 +326,7 @@ class RunStore:
         """Move a deleted run back; one that waited in the queue is cancelled, not queued."""
         if not RUN_ID.fullmatch(run_id):
             raise BadInput(f"no deleted run {run_id[:40]!r}")
+        rights.change("restore", f"run {run_id}")
         recycle_bin.take_from_bin(self.folder, run_id)
         run = self.open(run_id)
         if run.status().state == "queued":

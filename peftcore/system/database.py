@@ -1,4 +1,5 @@
-"""The database of the job queue: SQLite in the workspace, or what PEFTCORE_DATABASE names.
+"""The database of the queue, of owners and of acts: SQLite in the workspace, or what
+PEFTCORE_DATABASE names.
 
 Readers of SQLite must not start a transaction that later writes: two of them would hand out one job
 twice. So every writing transaction begins with the write lock (`BEGIN IMMEDIATE`), and reading goes
@@ -58,6 +59,46 @@ WORKERS = sa.Table(
     sa.Column("process_started", sa.Float, nullable=False),
     sa.Column("token", sa.String, nullable=False),
     sa.Column("heartbeat", sa.Float, nullable=False),
+)
+
+OWNERS = sa.Table(
+    "owners",
+    metadata,
+    sa.Column("object", sa.String(120), primary_key=True),
+    sa.Column("person", sa.String(200), nullable=False),
+    sa.Column("since", sa.Float, nullable=False),
+)
+AUDIT = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("at", sa.Float, nullable=False),
+    sa.Column("person", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(20), nullable=False),
+    sa.Column("act", sa.String(80), nullable=False),
+    sa.Column("object", sa.String(120), nullable=False),
+    sa.Column("allowed", sa.Boolean, nullable=False),
+    sqlite_autoincrement=True,  # a number is never used again
+)
+_KEPT = "the audit log is only added to"
+for _act in ("UPDATE", "DELETE"):
+    event.listen(
+        AUDIT,
+        "after_create",
+        sa.DDL(
+            f"CREATE TRIGGER audit_{_act.lower()} BEFORE {_act} ON audit "
+            f"BEGIN SELECT RAISE(ABORT, '{_KEPT}'); END"
+        ).execute_if(dialect="sqlite"),
+    )
+event.listen(
+    AUDIT,
+    "after_create",
+    sa.DDL(
+        "CREATE FUNCTION audit_is_kept() RETURNS trigger LANGUAGE plpgsql AS "
+        f"$$ BEGIN RAISE EXCEPTION '{_KEPT}'; END $$; "
+        "CREATE TRIGGER audit_kept BEFORE UPDATE OR DELETE ON audit "
+        "FOR EACH ROW EXECUTE FUNCTION audit_is_kept()"
+    ).execute_if(dialect="postgresql"),
 )
 
 

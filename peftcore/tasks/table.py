@@ -32,6 +32,7 @@ from peftcore.data.wording import Wording
 from peftcore.errors import BadInput, unknown_name
 from peftcore.metrics import scores as text_scores
 from peftcore.settings import Settings
+from peftcore.system import rights
 
 TaskKind = Literal["classify", "explain", "generate"]
 SPLITS: tuple[Split, ...] = get_args(Split)
@@ -180,7 +181,10 @@ def import_table(
         "longest": max(len(_target_text(item).encode()) for item in kept),
         "left_out": [[bad.line, bad.reason] for bad in (*mapped_table.bad, *left_out)],
     } | ({"remedies": sorted(remedies)} if remedies else {})
-    return _write_table(description, splits)
+    rights.require_maker()
+    stored = _write_table(description, splits)
+    rights.start("import", f"table {stored}")
+    return stored
 
 
 def split_rows(
@@ -208,6 +212,7 @@ def delete_table(name: str) -> None:
     folders = _table_folders()
     if name not in folders:
         raise unknown_name("imported table", name, folders)
+    rights.change("delete", f"table {name}")
     shutil.rmtree(folders[name])
 
 

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.state import access
+from app.state import access, http_policy
+from app.state.http_policy import ProxyTrust
+from peftcore.system.people import Person
 
 LAB = {"auth": {}, "rating": {"experimenters": ["Boss@Lab.example"]}}
 
@@ -25,10 +27,13 @@ def server(monkeypatch, tmp_path):
     """Sets up what Streamlit would tell of a visit."""
     monkeypatch.delenv("PEFTCORE_RATERS_ONLY", raising=False)
 
-    def visitor(query=None, secrets=None, files=(), **user):
+    monkeypatch.setattr(http_policy, "TRUST", ProxyTrust())
+
+    def visitor(query=None, secrets=None, files=(), headers=None, **user):
         user = {"email_verified": True} | user if user else {}
         known = SimpleNamespace(is_logged_in=bool(user), to_dict=lambda: user)
         visitor = {"query_params": query or {}, "user": known, "get_option": lambda name: files}
+        visitor |= {"context": SimpleNamespace(headers=headers or {})}
         monkeypatch.setattr(access, "st", SimpleNamespace(secrets=Secrets(secrets), **visitor))
         return access.current_visitor()
 
@@ -77,3 +82,47 @@ def test_secrets_that_cannot_be_read_let_nobody_in(server, tmp_path):
     file = tmp_path / "secrets.toml"
     file.write_text("[auth\n")
     assert server(files=[str(file)]).role == "stranger"
+
+
+ROLES = {
+    "admins": ["Eve@lab.example"],
+    "experimenters": ["ann@lab.example"],
+    "viewers": ["*"],
+}
+
+
+@pytest.mark.parametrize(
+    ("login", "role"),
+    [("eve@lab.example", "admin"), ("ann@lab.example", "experimenter"), ("x@y.example", "viewer")],
+)
+def test_roles_are_listed_in_the_secrets(server, monkeypatch, login, role):
+    found = server(secrets={"auth": {}, "roles": ROLES}, email=login)
+    assert (found.role, found.in_lab) == (role, True)
+    monkeypatch.setattr(access, "get_script_run_ctx", lambda **_: object())
+    assert access.current_person() == Person(login, role)
+
+
+def test_where_no_admin_is_listed_experimenters_are(server, monkeypatch):
+    server(secrets=LAB, email="boss@lab.example")
+    monkeypatch.setattr(access, "get_script_run_ctx", lambda **_: object())
+    assert access.current_person() == Person("boss@lab.example", "admin")
+    server(secrets=LAB)
+    assert access.current_person() == Person("", "viewer")  # who is at the door
+    server({"r": "id.secret"}, LAB)
+    assert access.current_person().role == "rater"
+    server()
+    assert access.current_person() is None  # one's own machine
+
+
+def test_a_header_counts_only_where_the_server_enforces_it(server, monkeypatch):
+    secrets, claim = {"roles": ROLES}, {"X-Signed-In": "Eve@Lab.example"}
+    assert server(secrets=secrets, headers=claim).login == ""
+    monkeypatch.setattr(http_policy, "TRUST", ProxyTrust("X-Signed-In", "10.0.0.2"))
+    found = access.current_visitor()
+    assert (found.role, found.login, found.signed_in) == ("admin", "eve@lab.example", True)
+
+
+def test_behind_a_proxy_who_brings_no_name_is_a_stranger(server, monkeypatch):
+    server(secrets={"roles": ROLES})
+    monkeypatch.setattr(http_policy, "TRUST", ProxyTrust("X-Signed-In", "10.0.0.2"))
+    assert access.current_visitor().role == "stranger"
