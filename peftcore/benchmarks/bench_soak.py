@@ -20,7 +20,7 @@ from peftcore.benchmarks import postgres_server
 from peftcore.benchmarks.common import bench, with_machine_info
 from peftcore.benchmarks.soak import disks, homes, kills, moves, ray_node, together
 from peftcore.benchmarks.soak.homes import Campaign, Reference, Row
-from peftcore.errors import unknown_name
+from peftcore.errors import BadInput, unknown_name
 from peftcore.system import printing
 
 Part = Callable[[Campaign, Callable[[], Reference], bool], Iterator[Row]]
@@ -134,7 +134,7 @@ def soak(
             return references[0]
 
         for name in part or PARTS:
-            for row in _timed(PARTS[name](campaign, reference, short)):
+            for row in _timed(_rows(name, PARTS[name](campaign, reference, short))):
                 homes.remark(f"{row.what}: {row.times} times, {len(row.wrong)} wrong")
                 rows.append(row)
     seconds = time.monotonic() - began
@@ -151,6 +151,14 @@ def soak(
     printing.print_result(with_machine_info(value | {"rows": records}), as_json, lines)
     if value["wrong"]:
         raise typer.Exit(1)
+
+
+def _rows(name: str, rows: Iterator[Row]) -> Iterator[Row]:
+    """Yield the rows of a part, and where it breaks off a row that says so."""
+    try:
+        yield from rows
+    except BadInput as error:
+        yield Row(f"part {name}", "broken off", 1, [str(error)])
 
 
 def _timed(rows: Iterator[Row]) -> Iterator[Row]:

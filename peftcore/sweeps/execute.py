@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from peftcore.errors import BadInput
 from peftcore.jobs import background
@@ -15,6 +15,9 @@ from peftcore.sweeps.spec import SweepCell, SweepJob, spec_label
 from peftcore.sweeps.status import CellState, cell_states
 from peftcore.system import disk_space
 from peftcore.training.planning import PATH_BYTES
+
+ORPHAN_SECONDS = 10.0  # that shards of a killed sweep are waited for
+POLL_SECONDS = 0.2
 
 
 def run_sweep(
@@ -54,14 +57,12 @@ def _run_missing_shards(
     report(sweep_job.write_status(done=done, of=of, message=""))
     cell_of_shard = {part.id: cell for cell in cells for part in cell.shards}
     problems = [problem for cell in cells if (problem := _join_if_complete(cell, store))]
-    todo = [
-        Shard(part.spec, seed_shards.store_for(store, state.cell.spec, part.spec).folder)
-        for state in states
-        for part in state.shards
-        if part.state not in NOT_STARTABLE_STATES
-    ]
-    disk_space.require_space(sweep_job.folder, room_needed(states, len(todo)))
-    for outcome in engine.run_shards(todo, sweep_job.stop_requested):
+    outcomes = (
+        outcome
+        for todo in _startable_shards(cells, states, store, sweep_job)
+        for outcome in engine.run_shards(todo, sweep_job.stop_requested)
+    )
+    for outcome in outcomes:
         _record_outcome(sweep_job, cell_of_shard[outcome.shard_id], outcome)
         if outcome.state == "done":
             done += 1
@@ -73,6 +74,39 @@ def _run_missing_shards(
     if problems:
         raise BadInput(f"{len(problems)} runs could not be put together, first {problems[0]}")
     _refuse_unfinished(cell_states(cells, store))
+
+
+def _startable_shards(
+    cells: Sequence[SweepCell], states: Sequence[CellState], store: RunStore, sweep_job: SweepJob
+) -> Iterator[list[Shard]]:
+    """Yield the shards that can be trained now, then those that other processes have left.
+
+    The processes of a sweep that was killed end with their step; until then their shards seem to be
+    trained elsewhere. BadInput where the disk has no room for all.
+    """
+    todo = _startable(states, store)
+    elsewhere = {p.spec.id for state in states for p in state.shards if p.state == "running"}
+    disk_space.require_space(sweep_job.folder, room_needed(states, len(todo) + len(elsewhere)))
+    yield todo
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    while elsewhere and not sweep_job.stop_requested() and time.monotonic() < deadline:
+        states = cell_states(cells, store)
+        left = [shard for shard in _startable(states, store) if shard.spec.id in elsewhere]
+        running = {p.spec.id for state in states for p in state.shards if p.state == "running"}
+        elsewhere &= running
+        if left:
+            yield left
+        time.sleep(POLL_SECONDS if elsewhere else 0)
+
+
+def _startable(states: Sequence[CellState], store: RunStore) -> list[Shard]:
+    """List the shards that are not done, not failed, and not being trained."""
+    return [
+        Shard(part.spec, seed_shards.store_for(store, state.cell.spec, part.spec).folder)
+        for state in states
+        for part in state.shards
+        if part.state not in NOT_STARTABLE_STATES
+    ]
 
 
 def room_needed(states: Sequence[CellState], missing: int) -> int:

@@ -7,7 +7,7 @@ from support.sweeps import TINY, Here, carried
 
 from peftcore.errors import BadInput
 from peftcore.runs.store import RunStore
-from peftcore.sweeps import seed_shards
+from peftcore.sweeps import execute, seed_shards
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.spec import Sweep
 from peftcore.system import disk_space
@@ -88,3 +88,37 @@ def test_more_runs_than_this_server_trains_in_a_sweep_are_refused(monkeypatch):
     monkeypatch.setenv("PEFTCORE_MAX_SWEEP_CELLS", "2")
     with pytest.raises(BadInput, match=r"at most 2 runs \(PEFTCORE_MAX_SWEEP_CELLS\)"):
         Sweep.make(TINY).specs()
+
+
+def test_what_the_processes_of_a_killed_sweep_leave_is_trained_as_well(monkeypatch):
+    asked, store = Sweep.make(TINY | {"methods": ["lora"]}), RunStore()
+    [cell] = asked.cells()
+    first = seed_shards.store_for(store, cell.spec, cell.shards[0]).create(
+        cell.shards[0], include_demos=False
+    )
+    first.write_status(state="running")
+
+    class Leaving(Here):
+        """The orphan gives the first shard up while the others are trained."""
+
+        def run_shards(self, todo, stop):
+            yield from super().run_shards(todo, stop)
+            if first.status().state == "running":
+                first.write_status(state="cancelled")
+
+    engine = Leaving()
+    status = carried(asked, engine)
+    assert (status.state, engine.seen) == ("done", [cell.shards[1].id, cell.shards[0].id])
+
+
+def test_what_is_trained_elsewhere_for_long_is_said(monkeypatch):
+    monkeypatch.setattr(execute, "ORPHAN_SECONDS", 0.1)
+    asked, store = Sweep.make(TINY | {"methods": ["lora"]}), RunStore()
+    [cell] = asked.cells()
+    seed_shards.store_for(store, cell.spec, cell.shards[0]).create(
+        cell.shards[0], include_demos=False
+    ).write_status(state="running")
+    status = carried(asked, Here())
+    assert status.state == "failed"
+    assert "1 parts are not done" in status.message
+    assert "which is running: start the sweep again" in status.message
