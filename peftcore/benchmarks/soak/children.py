@@ -7,6 +7,7 @@ from there before a kill counts as acknowledged.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import select
 import signal
@@ -55,6 +56,12 @@ class Child:
             return
         (os.killpg if family else os.kill)(self.pid, signal.SIGKILL)
         self._end(os.waitpid(self.pid, 0)[1])
+
+    def end_family(self) -> None:
+        """Kill it and all that it started and left behind."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self.running()
 
     def kill_child(self) -> bool:
         """Kill a process that it started, by signal 9; False if it has none."""

@@ -175,8 +175,10 @@ def kill_sweeps(campaign: Campaign) -> Row:
     finished = 0
     while row.times < campaign.times:
         with campaign.home() as home:
+            started = []
             for _ in range(min(KILLS_OF_A_RUN, campaign.times - row.times)):
                 child = _start_sweep(home, sweep)
+                started.append(child)
                 time.sleep(campaign.rng.uniform(0.1, 0.9) * whole)
                 victim = campaign.rng.choice(("sweep", "trainer", "both"))
                 if victim == "trainer" and child.kill_child():
@@ -186,6 +188,8 @@ def kill_sweeps(campaign: Campaign) -> Row:
                 child.kill(family=victim == "both")
                 row.times += os.WIFSIGNALED(child.status or 0)
             _wait_for_orphans(home, sweep)
+            for each in started:  # a forked trainer keeps its own pipe open, and would wait on
+                each.end_family()
             _start_sweep(home, sweep).wait()
             if sweep_results(home, sweep) != reference:
                 row.wrong.append("the runs of a sweep differ from those of an undisturbed one")
