@@ -26,7 +26,7 @@ from app.state.run_catalog import task_title
 from app.ui import url_state
 from app.ui.charts import chart
 from app.ui.widgets import csv_bytes, format_duration
-from peftcore.analysis import missing_scores
+from peftcore.analysis import best_steps, missing_scores
 from peftcore.rating import HumanScore
 
 SMOOTHING = (1, 3, 5, 9, 15)  # steps
@@ -208,7 +208,8 @@ def show_learning_curves(chosen: Comparison) -> None:
             )
     st.caption(
         "Thick: mean over seeds. Band: its 95 % interval. Thin: single seeds. "
-        "The adapter kept for each seed is the one of its lowest validation loss."
+        "The adapter kept for each seed is the one of the step with the "
+        f"{best_steps.kept_by(run.spec.training for run in chosen.runs)}."
     )
 
 

@@ -6,11 +6,11 @@ better when the steps ran out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from peftcore.runs.spec import RunSpec
+from peftcore.runs.spec import RunSpec, Training
 
 
 class Trained(Protocol):
@@ -26,6 +26,17 @@ class Trained(Protocol):
 
     def status(self) -> Any:
         """Return its status, whose `seeds` have a best step each."""
+
+
+KEPT_BY = {  # what chooses the step that is kept of a seed, in words
+    "loss": "lowest validation loss",
+    "labels": "most validation labels right, the loss breaking ties",
+}
+
+
+def kept_by(trainings: Iterable[Training]) -> str:
+    """Return by what the step that is kept was chosen: "lowest validation loss", or by labels."""
+    return ", or with the ".join(dict.fromkeys(KEPT_BY[each.select] for each in trainings))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import re
 from collections.abc import Sequence
 
 from peftcore.adapters.base import METHODS
+from peftcore.analysis import best_steps
 from peftcore.analysis.inference import Population
 from peftcore.analysis.verdicts import LEVEL
 from peftcore.metrics.scores import find_measure
@@ -86,6 +87,8 @@ def _training_paragraphs(grouped: GroupedRuns) -> list[str]:
                     f", as a simplex of {run.spec.population.vertices} adapters trained together "
                     f"[{cited}], of which the centroid answers"
                 )
+            kept = best_steps.kept_by([run.spec.training])
+            words += f"; of each seed the step with the {kept} was kept"
             rate = (
                 f"{group.name(run.id)} {run.spec.training.learning_rate:g}"
                 if (run.spec.training.learning_rate)
@@ -93,8 +96,7 @@ def _training_paragraphs(grouped: GroupedRuns) -> list[str]:
             )
             ways.setdefault(words, []).append(plain(rate))
     return [
-        f"Trained with {words}; of each seed the step of lowest validation loss was kept. Peak "
-        f"learning rates: {list_words(list(dict.fromkeys(names)))}."
+        f"Trained with {words}. Peak learning rates: {list_words(list(dict.fromkeys(names)))}."
         for words, names in ways.items()
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from peftcore.analysis import best_steps
 from peftcore.analysis.flips import Flips, find_flips
 from peftcore.analysis.item_tables import table_of_answers
 from peftcore.analysis.verdicts import Verdict
@@ -192,7 +193,8 @@ def _curves(group: RunGroup) -> Iterator[str]:
     histories = group.histories
     note = (
         '<p class="note">Thick: mean over seeds, with its 95 % band over seeds. Thin: single '
-        "seeds. The adapter kept of each seed is that of its lowest validation loss.</p>"
+        "seeds. The adapter kept of each seed is that of the step with the "
+        f"{best_steps.kept_by(run.spec.training for run in group.runs)}.</p>"
     )
     for value in figures.LOSSES:
         drawing = figures.learning_curves(histories, group.styles, value)

@@ -2,7 +2,7 @@
 
 from support.runs import make_run
 
-from peftcore.analysis.best_steps import BestSteps, best_steps, notes
+from peftcore.analysis.best_steps import BestSteps, best_steps, kept_by, notes
 
 
 def ended(run, *steps):
@@ -23,3 +23,13 @@ def test_seeds_at_the_start_and_at_the_last_step_are_counted(home):
     first, second = notes([run, other], {run.id: "LoRA", other.id: "SPT"})
     assert first.endswith("the start: LoRA (1 of 4 seeds).")
     assert second.endswith("may help: LoRA (2 of 4 seeds).")
+
+
+def test_runs_that_kept_steps_by_loss_and_by_labels_are_both_named(home):
+    trainings = [
+        make_run("lora", training={"select": each}).spec.training for each in ("loss", "labels")
+    ]
+    assert kept_by(trainings[:1] * 2) == "lowest validation loss"
+    assert kept_by(trainings) == (
+        "lowest validation loss, or with the most validation labels right, the loss breaking ties"
+    )

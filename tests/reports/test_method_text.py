@@ -64,3 +64,10 @@ def test_bibtex_has_an_entry_for_each_number():
     assert made.count("@misc{arxiv") == 2
     assert "eprint = {2106.09685}" in made
     assert made.count("{") == made.count("}")
+
+
+def test_what_chose_the_step_that_was_kept_is_said_as_it_was():
+    by_loss = " ".join(written([make_run("lora", training={"select": "loss"})]))
+    by_labels = " ".join(written([make_run("lora", training={"select": "labels"})]))
+    assert "the step with the lowest validation loss was kept" in by_loss
+    assert "most validation labels right, the loss breaking ties was kept" in by_labels

@@ -17,7 +17,7 @@ from app.ui.charts import picture
 from app.ui.frame import Frame
 from app.ui.subject import Choice
 from app.ui.widgets import escape_markdown, table_with_download
-from peftcore.analysis import scaling
+from peftcore.analysis import best_steps, scaling
 from peftcore.analysis.layer_similarity import GAP_TITLES
 from peftcore.labs.scaling import ablations, readout
 
@@ -82,7 +82,8 @@ def _show_scales_at(subject: ScalingSubject, soft_prompt: SoftPromptReadout, ste
     )
     st.caption(
         "Steps on the way are kept in half precision. The adapter that answers is the one of the "
-        "step with the lowest validation loss, for each seed its own; the charts below show it."
+        f"step with the {best_steps.kept_by([subject.run.spec.training])}, for each seed its own; "
+        "the charts below show it."
     )
     final = soft_prompt.final.scale
     picture(
