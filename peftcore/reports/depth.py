@@ -118,7 +118,7 @@ def slices_section(group: RunGroup) -> Iterator[str]:
             Cell(f"{row.items:,}", row.items, "n"),
             Cell(format_value(row.second, form), kind="n"),
             Cell(format_value(row.first, form), kind="n"),
-            sentences.verdict_words(row.verdict).replace(" ", NO_BREAK),
+            Cell(sentences.verdict_words(row.verdict).replace(" ", NO_BREAK), kind="v"),
             Cell(format_difference(row.difference, group.metric), row.difference, "n"),
             Cell(_slice_limits(row.low, row.high, row.reason, group.metric), kind="n"),
         ]

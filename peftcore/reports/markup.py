@@ -88,7 +88,7 @@ label.only {{font-size: .9rem}}
   figure, tr, .answers-card {{break-inside: avoid}}
   table {{font-size: 8pt; max-width: 100%}} th, td {{padding: .15rem .35rem; min-width: 0}}
   td.text, td.r {{min-width: 0}} tbody th {{min-width: 6.5rem}} th.n {{white-space: normal}}
-  td.v {{white-space: normal; font-size: 7.5pt}}
+  td.v {{white-space: normal; overflow-wrap: normal; font-size: 7.5pt}}
   td.c {{font-size: 6.5pt; padding: .1rem}}
   td.r {{font-size: 7.5pt}} td {{overflow-wrap: anywhere}}
   th button::after {{content: "" !important}}
