@@ -87,6 +87,21 @@ def tiny():
     return lambda family: made.setdefault(family, build_tiny(family))
 
 
+@pytest.fixture(scope="module")
+def bases():
+    """Base models by name, each loaded once."""
+    loaded = {}
+
+    def base(name):
+        if name not in loaded:
+            from peftcore.models import base_model
+
+            loaded[name] = base_model.load(name)
+        return loaded[name]
+
+    return base
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory, monkeypatch):
     """Every test writes to a folder of its own."""

@@ -10,7 +10,7 @@ from peftcore.labs.atoms.request import AtomsJob
 from peftcore.labs.images import results_store
 from peftcore.labs.landscape.request import LandscapeJob
 from peftcore.labs.toys import results
-from peftcore.models import base_model, catalog
+from peftcore.models import catalog
 from peftcore.rating.demo import open_rating_store
 from peftcore.runs import zero_shot
 from peftcore.runs.store import RunStore
@@ -30,19 +30,6 @@ FOLDERS = (
 SPECS = [path for folder in FOLDERS for path in sorted((paths.ASSETS / folder).glob("*/spec.json"))]
 FIGURES = sorted((paths.ASSETS / "pictures" / "figures").glob("*.json"))
 TOYS = sorted((paths.ASSETS / "toys").glob("*.json"))
-
-
-@pytest.fixture(scope="module")
-def bases():
-    """Base models by name, each loaded once."""
-    loaded = {}
-
-    def base(name):
-        if name not in loaded:
-            loaded[name] = base_model.load(name)
-        return loaded[name]
-
-    return base
 
 
 @pytest.mark.parametrize("path", SPECS, ids=lambda path: f"{path.parts[-3]}-{path.parent.name}")

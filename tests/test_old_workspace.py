@@ -19,7 +19,6 @@ from peftcore.labs.images import results_store
 from peftcore.labs.images.request import ImagesJob
 from peftcore.labs.landscape.request import LandscapeJob
 from peftcore.labs.toys import recipes, results
-from peftcore.models import base_model
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.spec import SweepJob
@@ -47,19 +46,6 @@ def frame(table):
 
 def digest(text):
     return hashlib.sha256(text.encode()).hexdigest()[:12]
-
-
-@pytest.fixture(scope="module")
-def bases():
-    """Base models by name, each loaded once."""
-    loaded = {}
-
-    def base(name):
-        if name not in loaded:
-            loaded[name] = base_model.load(name)
-        return loaded[name]
-
-    return base
 
 
 def test_every_run_is_listed():

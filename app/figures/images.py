@@ -26,7 +26,6 @@ PALETTES: dict[str, tuple[str, ...]] = {
 }
 FRAME_COLOUR = "#E4572E"  # around a chosen cell
 GAP_COLOUR = (122, 130, 140)  # between pictures, visible on light and on a dark page
-CHART_WIDTH = 900  # of a chart on a page, about; decides how high rows of panels are
 
 
 def tile_images(world: str, pictures: Sequence[Picture], columns: int) -> np.ndarray:

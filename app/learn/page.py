@@ -7,7 +7,6 @@ leaves out the side bar and sets larger type.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -218,8 +217,3 @@ def _link_lab(lab: LabLink) -> None:
         icon=":material/arrow_outward:",
         query_params=lab.query or None,
     )
-
-
-def story_address(name: str, step: str = "") -> str:
-    """Return the address of a story, for links outside the page."""
-    return f"/learn?{urlencode({'story': name} | ({'step': step} if step else {}))}"

@@ -24,7 +24,6 @@ from peftcore.training.protocols import find_protocol
 
 FROM, PROTOCOL = "from", "protocol"
 CHOICES = ("train.task", "train.base", "train.methods", "train.size")  # widgets with these keys
-METHOD_EXTRAS = ("learning_rate", "start_run")  # of a method in the form, beside its own settings
 BEGINNING, WRITTEN = "train.beginning", "train.address"  # in the session
 Values = Mapping[str, Any]
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import streamlit as st
@@ -180,14 +180,3 @@ def show_log(job: JobFolder[Any]) -> None:
     with st.expander("Log", icon=":material/notes:"):
         lines = [line for line in job.log().splitlines() if DATED_LINE.match(line)]
         st.code("\n".join(lines[-LOG_LINES:]) or "Nothing yet", language=None, wrap_lines=True)
-
-
-def measurement_caption(facts: Mapping[str, Any]) -> None:
-    """Say below a figure where its adapters and data come from."""
-    st.caption(
-        widgets.escape_markdown(
-            f"Measured on {facts.get('base')} ({facts.get('fingerprint')}), "
-            f"{facts.get('task')} ({facts.get('data_hash')}), adapters "
-            f"{', '.join(facts.get('adapters', []))}; the codes are fingerprints of what was read."
-        )
-    )

@@ -42,18 +42,3 @@ def validation_salt(step: int, copy: int, at: int) -> int:
 def vertex_coords(seeds: int, index: int, vertices: int) -> Tensor:
     """Return the coordinates (s, 1, v) of one vertex."""
     return torch.eye(vertices)[index].expand(seeds, 1, vertices)
-
-
-def face_grid(seeds: int, face: tuple[int, int, int], steps: int, vertices: int) -> Tensor:
-    """Return an even grid of g points over the face of three vertices: (s, g, v).
-
-    g is (steps + 1)(steps + 2) / 2.
-    """
-    points = [
-        (i / steps, j / steps, (steps - i - j) / steps)
-        for i in range(steps + 1)
-        for j in range(steps + 1 - i)
-    ]
-    coords = torch.zeros(len(points), vertices)
-    coords[:, list(face)] = torch.tensor(points)
-    return coords.expand(seeds, -1, -1)

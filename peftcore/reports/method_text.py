@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 from peftcore.adapters.base import METHODS
 from peftcore.analysis import best_steps
-from peftcore.analysis.inference import Population
 from peftcore.analysis.verdicts import LEVEL
 from peftcore.metrics.scores import find_measure
 from peftcore.reports.groups import GroupedRuns, RunGroup
@@ -21,10 +20,6 @@ from peftcore.runs.spec import Training
 
 ARXIV = re.compile(r"arXiv:(\d{4}\.\d{4,5})")
 SIMPLEX_SOURCES = ("2102.10472", "2310.15793")
-POPULATION_WORDS: dict[Population, str] = {
-    "this task": "other training examples and starts, and other test examples of the task",
-    "these examples": "other training examples and starts, on these very test examples",
-}
 
 
 def paragraphs(grouped: GroupedRuns) -> list[str]:

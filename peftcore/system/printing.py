@@ -89,13 +89,6 @@ def job_bar(title: str) -> Iterator[Callable[[JobStatus], None]]:
 
 
 @contextmanager
-def count_bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how many of how many are done on a terminal's standard error; nothing elsewhere."""
-    with _bar(title) as update:
-        yield lambda done, of: update("", done, of, "")
-
-
-@contextmanager
 def _bar(title: str) -> Iterator[Callable[[str, int, int, str], None]]:
     """Yield what moves a bar: the phase, how many of how many are done, and a note."""
     if not sys.stderr.isatty():

@@ -51,7 +51,7 @@ def require_maker() -> None:
 
 
 def change(act: str, thing: str) -> None:
-    """Change, stop or delete something: by its owner or an admin; what has no owner, by experimenters."""
+    """Change, stop or delete something: its owner or an admin; experimenters what has no owner."""
     person = people.who()
     refusal = _refusal_to_work(person)
     if not refusal and person.role != "admin":

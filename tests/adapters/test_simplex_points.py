@@ -2,7 +2,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peftcore.adapters.simplex_points import face_grid, random_points, vertex_coords
+from peftcore.adapters.simplex_points import random_points, vertex_coords
 
 
 @given(st.integers(1, 12), st.integers(1, 20), st.integers(0, 10**6), st.integers(0, 10**6))
@@ -19,13 +19,6 @@ def test_moments_of_the_flat_dirichlet():
     points = random_points([0], 200_000, 6, 1)[0]
     torch.testing.assert_close(points.mean(0), torch.full((6,), 1 / 6), atol=2e-3, rtol=0)
     torch.testing.assert_close(points.var(0), torch.full((6,), 0.019841), atol=5e-4, rtol=0)
-
-
-def test_a_grid_of_twenty_steps_has_231_points_on_the_face():
-    points = face_grid(2, (0, 2, 3), 20, 5)
-    assert points.shape == (2, 231, 5)
-    torch.testing.assert_close(points.sum(-1), torch.ones(2, 231))
-    assert points[..., [1, 4]].abs().max() == 0
 
 
 def test_a_vertex_is_one_hot():

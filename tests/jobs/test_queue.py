@@ -32,23 +32,6 @@ def spec(n=0):
     return RunSpec(base="b", task="t", method=f"m{n}")
 
 
-@pytest.fixture
-def queue(home):
-    return Queue()
-
-
-@pytest.fixture
-def other():
-    """A living process that is not this one, as a worker's identity."""
-    code = "import time; print(flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    process.stdout.readline()  # before its program has begun, its environment reads as empty
-    yield processes.identify(process.pid)
-    process.kill()
-    process.wait()
-    process.stdout.close()
-
-
 def kill(identity):
     os.kill(identity.pid, signal.SIGKILL)
     with contextlib.suppress(ChildProcessError):

@@ -1,8 +1,6 @@
 """The queue as a list: moved, paused, its workers, and jobs ended by force."""
 
 import itertools
-import subprocess
-import sys
 import time
 from dataclasses import asdict, replace
 
@@ -13,30 +11,13 @@ from peftcore.errors import BadInput
 from peftcore.jobs import queue as job_queue
 from peftcore.jobs import queue_list
 from peftcore.jobs.background import TrainingJob
-from peftcore.jobs.queue import Queue, restart_missing_workers
+from peftcore.jobs.queue import restart_missing_workers
 from peftcore.runs.spec import RunSpec
 from peftcore.system import processes
 from peftcore.system.database import JOBS, WORKERS
 from peftcore.system.job_folder import HEARTBEAT_TIMEOUT_SECONDS
 
 ME = processes.current_process()
-
-
-@pytest.fixture
-def queue(home):
-    return Queue()
-
-
-@pytest.fixture
-def other():
-    """A living process that is not this one."""
-    code = "import time; print(flush=True); time.sleep(60)"
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-    process.stdout.readline()
-    yield processes.identify(process.pid)
-    process.kill()
-    process.wait()
-    process.stdout.close()
 
 
 def submit(queue, count):

@@ -8,7 +8,7 @@ import pytest
 from peftcore.errors import BadInput
 from peftcore.jobs import worker as job_worker
 from peftcore.jobs.background import TrainingJob
-from peftcore.jobs.queue import Queue, _worker_of_row, ensure_worker
+from peftcore.jobs.queue import _worker_of_row, ensure_worker
 from peftcore.jobs.worker import (
     Worker,
     resolve_device,
@@ -42,11 +42,6 @@ def models(tiny, tmp_path_factory):
         patch.setenv("PEFTCORE_MODELS", str(folder))
         patch.setenv("PEFTCORE_HOME", str(tmp_path_factory.mktemp("home")))
         yield folder
-
-
-@pytest.fixture
-def queue(home):
-    return Queue()
 
 
 def quick(steps=1):

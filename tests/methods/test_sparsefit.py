@@ -2,7 +2,7 @@ import copy
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, train, untrained_adapted
+from support.adapters import EXAMPLES, train, train_by_hand, untrained_adapted
 
 from peftcore.errors import BadInput
 from peftcore.methods.common.weight_deltas import merged_parameters
@@ -20,15 +20,7 @@ def test_it_equals_training_the_parameters_that_the_published_patterns_match(tin
         for name, parameter in model.named_parameters()
         if "SelfAttention.q" in name or "layer_norm" in name
     }
-    step = torch.optim.AdamW(named.values(), lr=0.01, weight_decay=0.0)
-    for _ in range(3):
-        logits = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
-        each = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
-        )
-        (each.sum(1) / (batch.targets != -100).sum(1)).sum().backward()
-        step.step()
-        step.zero_grad()
+    train_by_hand(model, named.values(), batch)
     train(ours, list(ours.tensors.values()), batch)
     merged = merged_parameters(ours.adapter, {name: t[0, 0] for name, t in ours.tensors.items()})
     assert merged.keys() == named.keys()

@@ -13,16 +13,6 @@ from peftcore.models import catalog
 from peftcore.models.base_model import FusedGELU, load, restore_library_modules
 
 
-@pytest.fixture
-def model_folder(tmp_path, monkeypatch):
-    """A folder of models of one's own with one random T5."""
-    base = build_tiny("t5")
-    base.model.save_pretrained(tmp_path / "mine")
-    base.tokenizer.save_pretrained(tmp_path / "mine")
-    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
-    return tmp_path
-
-
 def test_a_loaded_base_is_frozen_in_evaluation_mode_and_known_by_its_weights(model_folder):
     base = load("mine")
     assert not base.model.training

@@ -13,30 +13,20 @@ from peftcore.models import catalog
 from peftcore.models.base_model import load
 
 
-@pytest.fixture
-def model_folders(tmp_path, monkeypatch):
-    """A folder of models of one's own with one random T5."""
-    base = build_tiny("t5")
-    base.model.save_pretrained(tmp_path / "mine")
-    base.tokenizer.save_pretrained(tmp_path / "mine")
-    monkeypatch.setenv("PEFTCORE_MODELS", str(tmp_path))
-    return tmp_path
-
-
-def test_a_folder_of_ones_own_is_described_without_loading_it(model_folders):
+def test_a_folder_of_ones_own_is_described_without_loading_it(model_folder):
     assert "mine" in catalog.base_names()
     info = catalog.describe_base("mine")
     assert (info.kind, info.family, info.width, info.layers) == ("encoder-decoder", "t5", 16, 2)
     assert info.parameter_count == build_tiny("t5").parameter_count
 
 
-def test_a_tokenizer_without_weights_is_no_base(model_folders):
-    (model_folders / "half").mkdir()
-    (model_folders / "half" / "config.json").write_text(json.dumps({"model_type": "bert"}))
+def test_a_tokenizer_without_weights_is_no_base(model_folder):
+    (model_folder / "half").mkdir()
+    (model_folder / "half" / "config.json").write_text(json.dumps({"model_type": "bert"}))
     assert "half" not in catalog.base_names()
 
 
-def test_an_unknown_base_gets_close_matches(model_folders):
+def test_an_unknown_base_gets_close_matches(model_folder):
     with pytest.raises(BadInput, match=r"no base 'mien'; did you mean 'mine'"):
         catalog.locate_base("mien")
 
@@ -57,10 +47,10 @@ def test_listing_bases_and_methods_needs_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_base_is_described_by_its_card_below_title_and_links(model_folders):
+def test_a_base_is_described_by_its_card_below_title_and_links(model_folder):
     front, title = "---\ntags:\n- x\n---\n\n", "# mine\n"
     text = "A [small](https://example.org) model\nof mine.\n\n```\nx\n```\n\nMore."
-    (model_folders / "mine" / "README.md").write_text(front + title + text)
+    (model_folder / "mine" / "README.md").write_text(front + title + text)
     assert catalog.describe_base("mine").note == "A small model of mine."
 
 
@@ -73,9 +63,9 @@ def test_a_base_is_at_hand_if_it_lies_here_or_a_hub_can_be_asked(monkeypatch):
     assert not catalog.is_at_hand("nothing-of-this-name")
 
 
-def test_a_bad_folder_is_left_out_with_a_reason_and_others_stay(model_folders):
+def test_a_bad_folder_is_left_out_with_a_reason_and_others_stay(model_folder):
     """Case A01 (huggingface/peft#378)."""
-    bad = write_base(model_folders / "bad", "bert")
+    bad = write_base(model_folder / "bad", "bert")
     edit_json(bad / "config.json", model_type="no-such")
     assert "mine" in catalog.base_names()
     assert "bad" not in catalog.base_names()
@@ -92,27 +82,27 @@ def test_nothing_that_ships_is_unusable():
     assert catalog.unusable_bases() == {}
 
 
-def test_a_tokenizer_alone_is_no_unusable_base_either(model_folders):
-    (model_folders / "half").mkdir()
-    edit_json(model_folders / "half" / "config.json", model_type="bert")
+def test_a_tokenizer_alone_is_no_unusable_base_either(model_folder):
+    (model_folder / "half").mkdir()
+    edit_json(model_folder / "half" / "config.json", model_type="bert")
     assert catalog.unusable_bases() == {}
 
 
-def test_a_window_is_what_a_text_may_use(model_folders):
+def test_a_window_is_what_a_text_may_use(model_folder):
     """Case A04 (huggingface/transformers#14243)."""
-    write_base(model_folders / "reader", "bert")
+    write_base(model_folder / "reader", "bert")
     assert catalog.describe_base("reader").window == 256
-    edit_json(model_folders / "reader" / "config.json", model_type="roberta", pad_token_id=1)
+    edit_json(model_folder / "reader" / "config.json", model_type="roberta", pad_token_id=1)
     assert catalog.describe_base("reader").window == 254
 
 
 def test_bases_of_the_workspace_are_listed_and_never_take_another_ones_place(
-    model_folders, home, tmp_path
+    model_folder, home, tmp_path
 ):
     for name in ("mine", "added", "tiny-gpt", ".adding-0123"):
-        shutil.copytree(model_folders / "mine", home / "models" / name)
+        shutil.copytree(model_folder / "mine", home / "models" / name)
     folders = catalog.base_folders()
     assert folders["added"] == home / "models" / "added"
-    assert folders["mine"] == model_folders / "mine"
+    assert folders["mine"] == model_folder / "mine"
     assert folders["tiny-gpt"].is_relative_to(paths.ASSETS)
     assert ".adding-0123" not in folders

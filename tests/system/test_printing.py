@@ -18,8 +18,6 @@ def test_there_is_no_progress_bar_outside_a_terminal(capsys):
         report(progress)
     with printing.job_bar("atoms") as report:
         report(JobStatus(state="running", done=1, of=2, message="loss"))
-    with printing.count_bar("images") as report:
-        report(1, 2)
     assert capsys.readouterr() == ("", "")
 
 

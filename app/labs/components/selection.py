@@ -108,11 +108,6 @@ def pick_preset(cell_map: ComponentMap) -> None:
     )
 
 
-def clear_selection(cell_map: ComponentMap) -> None:
-    """Switch everything off."""
-    picker_component.select_cells(cell_map, ())
-
-
 def selected_settings(cell_map: ComponentMap) -> dict[str, Any]:
     """SparseFit's settings that train what is on; BadInput if nothing is."""
     return cell_map.settings_for(picker_component.selected_cells(cell_map))

@@ -26,7 +26,6 @@ from peftcore.labs.landscape.request import LandscapeRequest
 from peftcore.training.checkpoint import load_adapter
 
 PointRow = dict[str, Any]
-NORMALISATION_WORDS = {"filter": "each vector", "tensor": "each tensor", "none": "nothing"}
 CURVE_LEARNING_RATE_FACTOR = 0.5  # of the run's own learning rate: the ends are good already
 CURVE_BATCH_SIZE = 8
 ADAPTER_COUNTS = {"plane": 3, "curve": 2}  # adapters of a kind; all others take one

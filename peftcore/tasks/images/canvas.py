@@ -8,7 +8,6 @@ text, and soft prompts may shift it. The code is the short form for files and ta
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
 from peftcore.errors import BadInput
 
@@ -17,15 +16,6 @@ PIXELS = tuple(f"{row}{column}" for row in "abcdefgh" for column in range(1, SID
 Picture = tuple[int, ...]  # levels of SIDE · SIDE pixels, row by row
 
 _WORD = re.compile(r"([a-h][1-8])=(\d)")
-
-
-def checked_picture(levels: Sequence[int], level_count: int) -> Picture:
-    """Return the levels as an image; BadInput unless 64 in [0, level_count)."""
-    if len(levels) != len(PIXELS):
-        raise BadInput(f"a picture has {len(PIXELS)} pixels; got {len(levels)}")
-    if not all(0 <= level < level_count for level in levels):
-        raise BadInput(f"levels lie in [0, {level_count - 1}]; got {min(levels)} to {max(levels)}")
-    return tuple(int(level) for level in levels)
 
 
 def pixel_word(index: int, level: int) -> str:

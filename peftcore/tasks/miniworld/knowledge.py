@@ -335,7 +335,6 @@ def kinds_of(word: str) -> tuple[str, ...]:
     return tuple(k for k in dict.fromkeys(chain) if k != word)
 
 
-ADULTS = {"man": "adult", "woman": "adult"}
 NAMES_SHE = split_words(
     "anna mary lucy emma rosa nina clara ella ida olga vera julia sara eva lily hanna marta jane"
 )
@@ -410,13 +409,6 @@ def past_form(verb: str) -> str:
     return verb.removesuffix("e") + "ed"
 
 
-def third_person(verb: str) -> str:
-    """Return the third person singular of a verb."""
-    if verb.endswith("y") and verb[-2] not in "aeou":
-        return verb[:-1] + "ies"
-    return verb + ("es" if verb.endswith(("s", "sh", "ch", "x", "o")) else "s")
-
-
 _SMALL = nouns_of("tool", "container", "toy", "instrument", "paper", "garment", largest=3)
 _FOOD = nouns_of(*FOODS)
 # verb → what it is done to; subjects are people
@@ -476,7 +468,6 @@ WEATHER_OF_GARMENT = {
     "coat": "cold", "scarf": "cold", "glove": "cold", "sock": "cold", "boot": "wet",
     "hat": "sunny", "jacket": "windy",
 }  # fmt: skip
-WEATHER = split_words("cold hot rainy sunny windy snowy wet dry")
 WEATHER_CLASH = {"cold": "hot", "wet": "dry", "sunny": "rainy", "windy": "hot"}
 ABLE = {
     "fly": split_words("robin crow owl duck goose eagle gull bee fly butterfly"),

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 import torch
-from support.adapters import EXAMPLES, random_adapted, train, untrained_adapted
+from support.adapters import EXAMPLES, random_adapted, train, train_by_hand, untrained_adapted
 from support.bases import FAMILIES
 
 from peftcore.adapters.simplex_points import random_points
@@ -61,15 +61,7 @@ def test_t5_trained_by_hand_gives_the_same_answers(tiny):
     ours = untrained_adapted(base, "full_fine_tuning")
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     model = copy.deepcopy(base.model).requires_grad_(True)
-    step = torch.optim.AdamW(model.parameters(), lr=0.01, weight_decay=0.0)
-    for _ in range(3):
-        logits = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
-        each = torch.nn.functional.cross_entropy(
-            logits.transpose(1, 2), batch.targets, ignore_index=-100, reduction="none"
-        )
-        (each.sum(1) / (batch.targets != -100).sum(1)).sum().backward()
-        step.step()
-        step.zero_grad()
+    train_by_hand(model, model.parameters(), batch)
     train(ours, list(ours.tensors.values()), batch)
     theirs = model(batch.input_ids, batch.attention_mask, labels=batch.targets).logits
     torch.testing.assert_close(ours.logits(batch, ours.centroid()), theirs, rtol=1e-4, atol=1e-4)

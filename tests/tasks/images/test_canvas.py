@@ -28,10 +28,6 @@ def test_what_a_text_leaves_out_is_blank_and_the_last_word_counts():
     assert sum(found) == 5
 
 
-def test_levels_and_size_are_checked():
-    with pytest.raises(BadInput, match="64 pixels; got 3"):
-        canvas.checked_picture([0, 1, 2], 5)
-    with pytest.raises(BadInput, match=r"\[0, 4\]"):
-        canvas.checked_picture([5] * 64, 5)
+def test_a_code_that_is_no_picture_is_refused():
     with pytest.raises(BadInput, match="8 rows of 8 digits"):
         canvas.code_to_picture("0000/0000")
