@@ -14,7 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
-from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, with_opacity
+from app.figures.theme import LABELLED_SCALE, NEUTRAL, TEMPLATE, method_colour, with_opacity
 from peftcore.tasks.images import canvas
 from peftcore.tasks.images.canvas import Picture
 from peftcore.tasks.images.recognise import LEVEL_NAMES
@@ -376,7 +376,7 @@ def share_grid_heatmap(table: pd.DataFrame, metric: str, chosen: Sequence[float]
         "z": grid_values.to_numpy().tolist(),
         "zmin": 0,
         "zmax": top,
-        "colorscale": [[0, "#EEF1FE"], [1, "#2F49BE"]],  # numbers are read on every cell
+        "colorscale": LABELLED_SCALE,
         "xgap": 2,
         "ygap": 2,
         "texttemplate": "%{z:.2f}",

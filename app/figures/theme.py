@@ -22,6 +22,9 @@ from peftcore.reports.styles import method_colour as method_colour
 from peftcore.reports.styles import style_of_method as style_of_method
 from peftcore.reports.styles import with_opacity as with_opacity
 
+# Opaque, so that what is written on a cell gets a colour in which it is read in both modes.
+LABELLED_SCALE = [[0, "#EEF1FE"], [1, "#2F49BE"]]
+
 
 def plotly_text(value: object) -> str:
     """Data as Plotly may show it: as typed, never as markup.

@@ -14,7 +14,15 @@ import plotly.graph_objects as go
 
 from app.figures.layout import fixed_margin, label_width, layer_ticks
 from app.figures.scales import cell_format, colour_limit
-from app.figures.theme import EXTRA_COLOURS, LOG_AXIS, NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import (
+    EXTRA_COLOURS,
+    LABELLED_SCALE,
+    LOG_AXIS,
+    NEUTRAL,
+    TEMPLATE,
+    plotly_text,
+    with_opacity,
+)
 
 ROW_HEIGHT = 36  # pixels of a row of the map
 MAX_NUMBERED = 8  # columns up to which a cell holds its number
@@ -99,6 +107,7 @@ def site_map(means: pd.DataFrame, title: str, chosen: str = "") -> go.Figure:
         coloraxis={
             "cmin": 0,
             "cmax": limit.top,
+            **({"colorscale": LABELLED_SCALE} if len(columns) <= MAX_NUMBERED else {}),
             "colorbar": {"thickness": 12, "outlinewidth": 0, **limit.bar_ticks(signed=False)},
         },
     )

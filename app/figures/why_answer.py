@@ -13,7 +13,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures import layout as panels
-from app.theme import NEUTRAL, TEMPLATE, plotly_text
+from app.figures.theme import LABELLED_SCALE, NEUTRAL, TEMPLATE, plotly_text
 
 if TYPE_CHECKING:
     from peftcore.labs.attention.why_answer import LeftOut, Lens, Patching
@@ -76,6 +76,7 @@ def lens_panels(lens: Lens) -> go.Figure:
         "coloraxis": {
             "cmin": 0,
             "cmax": 1,
+            **({"colorscale": LABELLED_SCALE} if with_words else {}),
             "colorbar": {
                 "title": {"text": "Probability", "side": "right"},
                 "thickness": 12,
