@@ -264,10 +264,19 @@ def head_heatmap(
             panel_layout.vertical_line(x, index, NEUTRAL, 1.5) for x in _learnt_borders(pattern)
         ]
     layout = _panel_layout(panels, f"Layer {layer + 1}, head {number + 1}", height, (top, bottom))
-    halves = [{"len": 0.5, "y": y} for y in (0.77, 0.23)] if several and signed else [{}, {}]
     layout |= {
         **axes,
+        **_colour_axes(limit, change_limit, several and signed),
         "shapes": shapes,
+        "hoverdistance": -1 if _has_cell_marks(values) else 20,
+    }
+    return go.Figure({"data": data, "layout": layout})
+
+
+def _colour_axes(limit: ColourLimit, change_limit: ColourLimit, both: bool) -> dict[str, Any]:
+    """Return the scales of attention, change and learnt columns; half as long if both show."""
+    halves = [{"len": 0.5, "y": y} for y in (0.77, 0.23)] if both else [{}, {}]
+    return {
         "coloraxis": colour_axis(limit, "Attention", False, **halves[0]),
         "coloraxis2": colour_axis(change_limit, "Change", True, **halves[1]),
         "coloraxis3": {
@@ -276,9 +285,7 @@ def head_heatmap(
             "colorscale": [[0, with_opacity(LEARNT_COLOUR, 0)], [1, LEARNT_COLOUR]],
             "showscale": False,
         },
-        "hoverdistance": -1 if _has_cell_marks(values) else 20,
     }
-    return go.Figure({"data": data, "layout": layout})
 
 
 def _panel_layout(

@@ -97,12 +97,6 @@ def build_spec(
         training_settings = _with_defaults(training_settings, *SIMPLEX_FIELDS["training"])
     if start:
         _check_start_run(start, name)
-    evaluation_settings = _make_settings(Evaluation, evaluation)
-    if evaluation_settings.protocol == "feb" and task_definition.kind != "explain":
-        raise BadInput(
-            f"FEB's protocol judges a label with its explanation, and {task_definition.title} asks "
-            "for none: choose a task with explanations, or protocol shared"
-        )
     spec = RunSpec(
         base=name,
         task=task,
@@ -110,11 +104,21 @@ def build_spec(
         settings=_make_settings(method_class.Config, settings).model_dump(mode="json"),
         population=population_settings,
         training=training_settings,
-        evaluation=evaluation_settings,
+        evaluation=_with_explanations(_make_settings(Evaluation, evaluation), task_definition),
         start=start,
     )
     check_size(spec)
     return spec
+
+
+def _with_explanations(evaluation: Evaluation, task: Task) -> Evaluation:
+    """Return the settings; BadInput if they judge explanations that the task does not ask for."""
+    if evaluation.protocol == "feb" and task.kind != "explain":
+        raise BadInput(
+            f"FEB's protocol judges a label with its explanation, and {task.title} asks "
+            "for none: choose a task with explanations, or protocol shared"
+        )
+    return evaluation
 
 
 @dataclass(frozen=True)
