@@ -539,7 +539,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     """Draw one query's products, scores, powers and weights, key by key."""
     names = _axis_labels(trace.keys)
     positions = list(range(len(names)))
-    columns = ["Query × key, element by element", "Score", "e^(score − largest)", "Weight"]
+    columns = ["Query × key,<br>element<br>by element", "Score", "e^(score<br>− largest)", "Weight"]
     figure = make_subplots(
         1,
         4,
@@ -548,9 +548,10 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         column_widths=[0.4, 0.2, 0.2, 0.2],
         subplot_titles=columns,
     )
-    height = min(MAX_HEIGHT, max(MIN_HEIGHT, 150 + 19 * len(names)))
+    figure.update_annotations(font_size=11)  # so that a phone has room for four of them
+    height = min(MAX_HEIGHT, max(MIN_HEIGHT, 170 + 19 * len(names)))
     figure.update_layout(template=TEMPLATE, height=height, showlegend=False)
-    label_step = max(1, -(-len(names) * LABEL_PITCH // (height - 150)))
+    label_step = max(1, -(-len(names) * LABEL_PITCH // (height - 170)))
     limit = colour_limit(trace.products)
     hover_names = [plotly_text(f"{t.text} ({i + 1})") for i, t in enumerate(trace.keys)]
     figure.add_heatmap(
@@ -590,7 +591,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
     figure.update_layout(
         coloraxis={**colour_axis(limit, "Product", True), "showscale": False},
         title={"text": plotly_text(title)},
-        margin={"t": 76},
+        margin={"t": 96},
         bargap=0.25,
     )
     return figure

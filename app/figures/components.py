@@ -31,6 +31,7 @@ SHADE_COLOUR = style_of_method("sparsefit", "").colour
 ROW_HEIGHT = 50  # pixels of a row with its name on two lines and what it trains
 MAX_ROW_CHARACTERS = 18  # characters of a row's name, so that a phone has room for the cells
 WAY_STYLES = {"alone": ("Only this layer", "circle"), "without": ("All but this layer", "square")}
+CELL_TEXT = 11  # pixels, so that five columns fit on a phone
 
 
 def _empty_figure(height: int, **layout: Any) -> go.Figure:
@@ -60,7 +61,14 @@ def _add_heatmap(
         ygap=2,
     )
     rows, columns = zip(*np.ndindex(shade.shape), strict=True)
-    figure.add_scatter(x=columns, y=rows, mode="text", text=words.ravel(), hoverinfo="skip")
+    figure.add_scatter(
+        x=columns,
+        y=rows,
+        mode="text",
+        text=words.ravel(),
+        textfont={"size": CELL_TEXT},
+        hoverinfo="skip",
+    )
 
 
 def _label_axes(figure: go.Figure, rows: Sequence[str], columns: Sequence[str]) -> None:

@@ -14,6 +14,7 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from app.figures import layout as panel_layout
+from app.figures.rows import wrap_title
 from app.figures.theme import LABELLED_SCALE, NEUTRAL, TEMPLATE, method_colour, with_opacity
 from peftcore.tasks.images import canvas
 from peftcore.tasks.images.canvas import Picture
@@ -251,7 +252,7 @@ def alignment_intervals(table: pd.DataFrame) -> go.Figure:
             side,
             domains[side],
             range=[-0.05, 1.1],
-            title=panel_layout.axis_title("Share that matches the prompt"),
+            title=panel_layout.axis_title(wrap_title("Share that matches the prompt", 12)),
             automargin=True,
         )
         axes[panel_layout.axis_name("yaxis", side)] = panel_layout.y_axis(

@@ -3,7 +3,6 @@
 // A chart is several SVG layers of one size; saved they are one file, without hover words.
 
 const SVG = "http://www.w3.org/2000/svg";
-const SHORT = 1500; // milliseconds within which changes of the address are one step of Back
 
 export default function (component) {
   const { data, parentElement: root } = component;
@@ -61,16 +60,19 @@ async function save(chart, name, format) {
   return "Saved";
 }
 
-// A page opened without a query gets one a moment later: to Back that is one step, not two.
+// What a page writes into its address by itself, after it was opened or after a click has been
+// answered, is no step of its own to Back.
 function joinSteps() {
   if (history.joinsSteps) return;
   history.joinsSteps = true;
   const push = history.pushState.bind(history);
-  let last = 0;
+  let last = 0, acted = 0;
+  for (const name of ["pointerdown", "keydown"])
+    addEventListener(name, () => (acted = Date.now()), true);
   history.pushState = (state, title, url) => {
     const to = new URL(url ?? location.href, location.href);
     const here = to.pathname === location.pathname;
-    const joined = here && (!location.search || Date.now() - last < SHORT);
+    const joined = here && (!location.search || acted <= last);
     last = Date.now();
     if (joined) history.replaceState(state, title, url);
     else push(state, title, url);

@@ -96,9 +96,19 @@ def _begin_with_file() -> None:
         train_address.begin_with_spec(spec_changes.read_spec(file.getvalue()))
 
 
+STEPS_STYLE = """<style>
+@media (max-width: 1000px) {
+    .st-key-train-steps [data-testid="stHorizontalBlock"] { flex-wrap: wrap; }
+    .st-key-train-steps [data-testid="stColumn"] { min-width: 16rem; }
+}
+</style>"""  # a tablet has room for two of the steps beside each other
+
+
 def pick_steps(beginning: Beginning) -> Steps:
     """Offer task and base, methods, and size with its numbers, side by side."""
-    first, second, third = st.columns(3, gap="medium")
+    st.html(STEPS_STYLE)
+    with st.container(key="train-steps"):
+        first, second, third = st.columns(3, gap="medium")
     with first:
         st.subheader("1 · Task and base", anchor=False)
         task = pickers.pick_task("train.task")

@@ -62,6 +62,12 @@ STYLE = """<style>
     .stMainBlockContainer:has(.st-key-frame) { padding: 3.9rem 1rem 2rem; }
 }
 </style>"""
+# In a frame of a story the picture and its finding are shown; the lab is a click away.
+EMBEDDED_STYLE = """<style>
+.stApp [data-testid="stHeader"], .stApp [data-testid="stSidebar"],
+.st-key-frame-bar { display: none; }
+.stMainBlockContainer:has(.st-key-frame) { padding-top: 0.7rem; }
+</style>"""
 SHARES = (2.35, 1)  # of the width: picture, column beside it
 
 
@@ -104,6 +110,8 @@ def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame
     """
     subject.begin(lab)
     st.html(STYLE)
+    if st.context.is_embedded:
+        st.html(EMBEDDED_STYLE)
     with st.container(key="frame"):
         bar = st.container(
             horizontal=True, key="frame-bar", vertical_alignment="center", gap="xsmall"

@@ -285,7 +285,7 @@ def _chart_click(across: float, down: float) -> StepFactory:
 
 
 CHART = ".js-plotly-plot"
-DRAWN_CHART = f"{CHART} .main-svg .plot"
+DRAWN_CHART = f"{CHART} svg.main-svg"
 # Page, its address and the picture that is waited for; what is on it needs no torch.
 ROW, MAP = ".attention-row svg rect", ".map button"
 FIRST_PICTURES = (

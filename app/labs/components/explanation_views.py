@@ -33,7 +33,7 @@ MAX_EXAMPLES = 8  # examples on a page
 SCORE_RANGES = {"chrf": 100, "cosine": 1, "bertscore": 100}
 SCROLL_STYLE = """<style>
 .st-key-components-wide {overflow-x: auto}
-.st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 40rem}
+.st-key-components-wide > :has([data-testid="stPlotlyChart"]) {min-width: 34rem}
 </style>"""  # nine columns want this much; a phone moves them sideways
 
 
