@@ -27,11 +27,12 @@ FOLDER_OF_PAGE = {"train": "training", "playground": "training", "rate": "rating
 
 @dataclass(frozen=True)
 class Screenshot:
-    """One picture: the page, its view as an address, and how many pixels of it are shown."""
+    """One picture: the page, its view as an address, how many pixels of it are shown, a button."""
 
     page: str
     query: str = ""
     height: int = 720
+    press: str = ""  # the beginning of the name of a button that is pressed first
 
     @property
     def address(self) -> str:
@@ -46,12 +47,12 @@ TOUR: dict[str, Screenshot] = {
     "train": Screenshot("train", height=1000),
     "compare": Screenshot("compare", height=1160),
     "playground": Screenshot("playground", height=1000),
-    "attention": Screenshot("attention", "run=cef421784f36", 1440),
-    "limits": Screenshot("limits", "run=39c7a3bd3617&limits.view=All+layers", 1250),
-    "landscape": Screenshot("landscape", "landscape.run=1535081da1fb", 1250),
-    "scaling": Screenshot("scaling", "run=fcf31425e6af", 1250),
-    "components": Screenshot("components", height=1250),
-    "atoms": Screenshot("atoms", "run=361908fd066f", 1080),
+    "attention": Screenshot("attention", "run=cef421784f36", 1000),
+    "limits": Screenshot("limits", "run=39c7a3bd3617&view=All+layers", 900, "Measure all"),
+    "landscape": Screenshot("landscape", "run=1535081da1fb", 900),
+    "scaling": Screenshot("scaling", "run=fcf31425e6af", 900),
+    "components": Screenshot("components", height=1000),
+    "atoms": Screenshot("atoms", "run=361908fd066f", 900),
 }
 
 
@@ -106,7 +107,10 @@ def _take(name: str, browser: Any, address: str, folder: Path) -> Path:
     browser.locator("h1").first.wait_for()
     done = '[data-testid="stApp"][data-test-script-state="notRunning"]'
     browser.locator(done).wait_for(state="attached")
+    if shot.press:
+        browser.get_by_role("button", name=shot.press).first.click()
     browser.wait_for_timeout(SETTLE_MS)
+    browser.locator(done).wait_for(state="attached")
     if "went wrong" in browser.locator('[data-testid="stApp"]').inner_text():
         raise BadInput(f"the page of {name} shows an error; nothing was kept of it")
     path = folder / f"{name}.png"
