@@ -484,7 +484,6 @@ class AdaptedModel:
         return out[:, seen:]
 
     @torch.no_grad()
-    @torch.no_grad()
     def hidden_states(self, batch: Batch, coords: Tensor) -> dict[str, list[Tensor]]:
         """Return stack → states (n, t, d) as they enter it and behind each layer, soft tokens too.
 
@@ -502,6 +501,7 @@ class AdaptedModel:
             "decoder": list(outputs.decoder_hidden_states),
         }
 
+    @torch.no_grad()
     def record_attention(
         self, batch: Batch, coords: Tensor, block_paths: Collection[str]
     ) -> dict[str, attention.AttentionRecord]:
