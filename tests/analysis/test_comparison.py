@@ -69,6 +69,7 @@ def test_interval_moves_with_its_values(values, shift):
 
 
 def test_summary_has_one_row_per_run_best_first():
+    """Case A21 (mlflow/mlflow#16555): runs without a number stay, and n says how many there are."""
     made = summarize_runs(
         table(low=[0.1, 0.3], best=[0.8, 0.9], none=[math.nan, math.nan]), "accuracy"
     )

@@ -15,7 +15,7 @@ def test_train_prints_run_scores_seconds_and_trainable(trained):
     assert set(result) == {"run", "scores", "seconds", "trainable", "labels"}
     assert set(result["labels"]["words"]) == {"entailment", "neutral", "contradiction"}
     accuracy = result["scores"]["accuracy"]
-    limits = {"mean", "low", "high", "population", "items", "reason", "seeds"}
+    limits = {"mean", "low", "high", "population", "items", "reason", "seeds", "missing"}
     assert set(accuracy) == limits
     assert accuracy["population"] == "this task"
     assert len(accuracy["seeds"]) == 2
@@ -94,7 +94,10 @@ def test_a_fault_of_ours_is_status_one_with_an_error_id(models, home, monkeypatc
     assert "Traceback" not in done.output
 
 
-def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home, monkeypatch):
+def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(
+    models, home, monkeypatch, tmp_path
+):
+    """Case A25 (modelscope/ms-swift#6049): the curve is that of a run without the stop."""
     from peftcore.training.run_training import execute_run
 
     def pressing(run, report, **given):
@@ -106,6 +109,7 @@ def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home,
 
     monkeypatch.setattr("peftcore.training.run_training.execute_run", pressing)
     command = ["train", *RANDOM, "--method", "lora", *SHORT, "--set", "evaluate_every=1"]
+    command += ["--set", "patience=2", "--set", "precision=fp32"]
     done = call(*command)
     run = RunStore().all(include_demos=False)[0]
     assert done.exit_code == 1
@@ -116,3 +120,8 @@ def test_ctrl_c_keeps_what_was_learnt_and_the_same_command_goes_on(models, home,
     monkeypatch.setenv("PEFTCORE_HOME", str(home))
     assert call(*command).exit_code == 0
     assert (run.status().state, run.status().step) == ("done", 3)
+    monkeypatch.setenv("PEFTCORE_HOME", str(tmp_path / "undisturbed"))
+    assert call(*command).exit_code == 0
+    [whole] = RunStore().all(include_demos=False)
+    assert (whole.id, whole.scores()) == (run.id, run.scores())
+    assert whole.history().drop(columns="seconds").equals(run.history().drop(columns="seconds"))

@@ -100,6 +100,20 @@ def test_who_comes_back_late_goes_on_if_there_is_room_and_is_told_if_not(book, n
     assert list(rated_items(book, made)) == [1]
 
 
+def test_a_skipped_item_is_not_done_until_it_was_rated(book):
+    """Case A19 (HumanSignal/label-studio#347): skip one of three, rate the rest, come back."""
+    made = project(book, 3, overlap=1)
+    ann = rater(book, made, "Ann")
+    first = rating.next_item(book, ann)
+    rating.skip_item(book, ann, first.lease, "s")
+    while rate_next(book, ann):
+        pass
+    assert rating.rater_progress(book, ann).done == 2
+    assert rating.go_to_item(book, ann, first.lease).state == "open"
+    assert rate_next(book, ann)
+    assert (rating.rater_progress(book, ann).done, rating.rater_progress(book, ann).total) == (3, 3)
+
+
 def test_a_skipped_item_goes_to_others_and_can_be_taken_up_again(book):
     made = project(book, 1, overlap=1)
     ann, bob = rater(book, made, "Ann"), rater(book, made, "Bob")

@@ -59,6 +59,7 @@ def test_a_hand_made_table_of_one_dimension():
 
 
 def test_one_step_throughout_is_explained_for_that_dimension_alone():
+    """Case A20 (statsmodels#4387)."""
     found, pairs = measured("makes_sense")
     assert found["Share of unanimous items"].value == 1
     for name in ("Fleiss' kappa", "Krippendorff's alpha, ordinal"):

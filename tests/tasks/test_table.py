@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as some
 
 from peftcore import paths, tasks
-from peftcore.data import tables
+from peftcore.data import table_checks, tables
 from peftcore.data.task import Answer
 from peftcore.errors import BadInput
 from peftcore.tasks import table
@@ -341,3 +341,27 @@ def test_a_folder_that_is_not_whole_is_no_task(home):
     (paths.workspace_folder() / "tables" / "half").mkdir()
     (paths.workspace_folder() / "tables" / ".partial").mkdir()
     assert table.imported_task_names() == [name]
+
+
+ALIKE = "caf\u00e9", "cafe\u0301"  # composed and decomposed
+
+
+@pytest.mark.parametrize(
+    ("case", "answers", "labels", "remarked"),
+    [
+        ("A11", ["1", "0", "1.0", "0.0"] * 2, ("0", "1"), "0.0 as 0, 1.0 as 1"),
+        ("A12", ["1", "0", "1", "0", "1", "0", "-1", "-1"], ("-1", "0", "1"), ""),
+        ("A13", [ALIKE[0], "bad", ALIKE[1], "bad"] * 2, ("bad", ALIKE[0]), ""),
+    ],
+)
+def test_labels_as_table_programs_write_them_are_one_or_named(case, answers, labels, remarked):
+    """Cases A11 (calpaterson/csvbase#11), A12 (huggingface/datasets#183), A13 (TheCombine#3713)."""
+    content = "text,label\n" + "".join(f"row {n},{each}\n" for n, each in enumerate(answers))
+    preview = tables.preview_table(content.encode(), "own.csv")
+    mapping = table.ColumnMapping(text=("text",), target="label")
+    mapped = table.map_columns(preview, mapping, "classify")
+    assert mapped.labels == labels
+    assert remarked in "; ".join(mapped.notes)
+    findings = table_checks.check_up(table.split_rows(mapped, mapping, "classify"), "classify")
+    without = [found.remedy_keys for found in findings if found.check == "no label"]
+    assert without == ([["no label: leave out"]] if case == "A12" else [])

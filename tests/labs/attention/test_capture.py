@@ -60,7 +60,7 @@ def test_steps_lead_to_weights_of_capped_scores_and_of_a_bias_by_distance_too(na
 
 
 def test_attention_of_a_base_that_reads_bytes_is_shown_by_bytes():
-    """Its tokenizer is written in Python and reports no places."""
+    """Case A23 (huggingface/transformers#9056): a tokenizer in Python, which reports no places."""
     base = build_family("t5", tokenizer=ByT5Tokenizer(), vocab_size=384)
     example = replace(typed_example("a dög"), target="x")
     found = capture.capture_attention(unadapted_model(base), example)
