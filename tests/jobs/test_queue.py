@@ -272,7 +272,7 @@ def test_children_of_an_ended_process_are_gone():
     assert processes.terminate(processes.identify(parent.pid))
     parent.wait()
     parent.stdin.close()
-    assert not psutil.wait_procs(children, timeout=5)[1]
+    assert not psutil.wait_procs(children, timeout=60)[1]
 
 
 def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):

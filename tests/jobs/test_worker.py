@@ -54,7 +54,7 @@ def finish(run, **_):
     return run.write_status(state="done", step=1)
 
 
-def until(condition, seconds=60.0):
+def until(condition, seconds=200.0):
     """Wait for something another process does."""
     end = time.monotonic() + seconds
     while not (found := condition()):

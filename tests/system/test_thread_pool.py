@@ -13,7 +13,7 @@ WORD = ContextVar("word", default="none")
 
 
 def test_work_is_done_side_by_side_and_told_in_order():
-    meet = threading.Barrier(2, timeout=20)  # passed only if both are there at once
+    meet = threading.Barrier(2, timeout=120)  # passed only if both are there at once
 
     def work(number):
         meet.wait()

@@ -19,7 +19,7 @@ def watched(monkeypatch):
         begun.release()
 
     monkeypatch.setattr(worker_watch, "_watch", watch)
-    yield lambda: begun.acquire(timeout=5) and seen
+    yield lambda: begun.acquire(timeout=60) and seen
     START.clear()
 
 
