@@ -3,35 +3,19 @@
 import streamlit as st
 
 from app.labs.toys import views
-from app.ui import charts, url_state
-
-st.title("Toys", anchor=False)
-st.caption(
-    "Tiny transformers that sort and count, after the experiments of arXiv:2310.19698. What they "
-    "show is empirical; the exact statement is about one attention layer, on the Limits page."
-)
+from app.ui import errors
+from app.ui.frame import lab_frame
 
 
-def show() -> None:
+@st.fragment
+@errors.guarded
+def explore_toys() -> None:
     """One experiment, or the capacity construction."""
-    choices = [*views.EXPERIMENT_TITLES, views.CAPACITY]
-    experiment = st.segmented_control(
-        "Experiment",
-        choices,
-        required=True,
-        format_func=views.experiment_title,
-        key="toys.experiment",
-        label_visibility="collapsed",
-        on_change=url_state.sync_with_url(
-            "Experiment", "toys.experiment", choices, format_option=views.experiment_title
-        ),
-    )
-    chosen = str(experiment)
-    if chosen == views.CAPACITY:
-        views.show_capacity()
-    else:
-        views.show_experiment(chosen)
-    charts.image_format_control()
+    with lab_frame(views.LAB, "Toys", views.VIEWS) as frame:
+        if frame.view == views.CAPACITY:
+            views.show_capacity(frame)
+        else:
+            views.show_experiment(frame, frame.view)
 
 
-show()
+explore_toys()

@@ -18,7 +18,8 @@ from peftcore.labs.toys.results import ResultRow
 
 CHART_COLOUR = "#0072B2"
 COLUMN_LABEL_WIDTH, ROW_LABEL_WIDTH = 11, 20  # characters of a line below a column and beside a row
-MAX_LEVEL_LABELS = 14  # keys whose names still fit below them side by side
+TITLE_WIDTH = 22  # characters of a line above one of three heads
+MARK_COLOUR = "#D55E00"  # around cells to look at
 ADAPTATION_COLOURS = {
     "pretrained": NEUTRAL,
     "fine-tuned": "#CC0049",
@@ -178,34 +179,60 @@ def stage_loss_curves_alt(losses: Mapping[str, Sequence[Sequence[Any]]]) -> str:
 
 
 def variant_heatmaps(
-    pictures: Mapping[str, np.ndarray], words: Sequence[str], pads: int
+    pictures: Mapping[str, np.ndarray],
+    words: Sequence[str],
+    pads: int,
+    *,
+    notes: Mapping[str, str],
+    marks: Sequence[tuple[int, int]] = (),
 ) -> go.Figure:
     """Draw the attention of one head in several variants, side by side.
 
-    pictures: variant → weights (q, m + k), the last of which are the queries; words: all digits.
+    pictures: variant → weights (q, m + k), the last of which are the queries; words: all digits,
+    half of them input.  notes stand below the names; marks: (query, key) of cells with a frame.
     """
     panels = [
-        panel_layout.AttentionPanel(
-            adaptation_title(name), weights, words[len(words) - len(weights) :], words, pads
-        )
+        panel_layout.AttentionPanel(name, weights, words[len(words) - len(weights) :], words, pads)
         for name, weights in pictures.items()
     ]
-    turned = pads + len(words) > MAX_LEVEL_LABELS
     figure = panel_layout.attention_figure(
-        panels,
-        0.04,
-        title=panel_layout.axis_title("Key") | ({"standoff": 26} if turned else {}),
-        tickangle=-90 if turned else 0,
+        panels, 0.04, title=panel_layout.axis_title(""), tickangle=0
     )
+    inputs = (len(words) + 1) // 2
+    for number, (name, note) in enumerate(
+        zip(pictures, figure["layout"]["annotations"], strict=True)
+    ):
+        note["text"] = "<br>".join(
+            [*map(plotly_text, wrap(adaptation_title(name), TITLE_WIDTH)), notes.get(name, "")]
+        )
+        note["font"] = {"size": 13}
+        axis = figure["layout"][panel_layout.axis_name("xaxis", number)]
+        axis["title"] = {"text": "input │ its answer so far", "font": {"size": 12}}
+    figure["data"] += [
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [key for _, key in marks],
+            "y": [query for query, _ in marks],
+            "xaxis": panel_layout.axis_name("x", number),
+            "yaxis": panel_layout.axis_name("y", number),
+            "marker": {"symbol": "square-open", "size": 15, "color": MARK_COLOUR},
+            "showlegend": False,
+            "hoverinfo": "skip",
+        }
+        for number in range(len(panels))
+        if marks
+    ]
+    lines = [(-0.5, ADAPTATION_COLOURS["prefix"])] if pads else []
+    lines.append((inputs - 0.5, NEUTRAL))
     figure["layout"] |= {
-        "height": 360,
+        "height": 340,
         "shapes": [
-            panel_layout.vertical_line(-0.5, number, ADAPTATION_COLOURS["prefix"], 2)
+            panel_layout.vertical_line(x, number, colour, 2)
             for number in range(len(panels))
+            for x, colour in lines
         ],
-        "margin": panel_layout.fixed_margin(
-            44, panel_layout.label_width(words, 13), 68 if turned else 52
-        ),
+        "margin": panel_layout.fixed_margin(64, panel_layout.label_width(words, 13), 48),
     }
     return go.Figure(figure)
 
@@ -214,6 +241,8 @@ def variant_heatmaps_alt(pictures: Mapping[str, np.ndarray], pads: int) -> str:
     """The heads in words."""
     shares = [
         f"{adaptation_title(name)}: {weights[:, :pads].sum(1).mean():.0%} on the positions in front"
+        if pads
+        else f"{adaptation_title(name)}: at most {weights.max():.0%} on one digit"
         for name, weights in pictures.items()
     ]
     return "Attention of one head. " + "; ".join(shares)
@@ -248,7 +277,9 @@ def symbol_scores_chart(position: PositionTrace) -> go.Figure:
         tickvals=list(range(0, len(SYMBOLS), 3)),
         ticktext=[plotly_text(SYMBOLS[n]) for n in range(0, len(SYMBOLS), 3)],
     )
-    figure.update_yaxes(title_text="Score")
+    lowest, highest = float(position.logits.min()), float(position.logits.max())
+    room = 0.15 * (highest - lowest)  # for the symbol above the mark
+    figure.update_yaxes(title_text="Score", range=[lowest - room / 3, highest + room])
     figure.update_layout(title={"text": f"Highest score: {plotly_text(position.symbol)}"})
     return figure
 

@@ -103,10 +103,13 @@ class Frame:
 
 
 @contextmanager
-def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame]:
+def lab_frame(
+    lab: str, title: str, views: Sequence[str] | Mapping[str, str] = ()
+) -> Iterator[Frame]:
     """Lay out a lab's page; what it shows stands in the address once it is drawn.
 
-    The first of the views is shown unless the address or an earlier visit says another.
+    The first of the views is shown unless the address or an earlier visit says another; views
+    whose names in the address are not what people read come with their titles.
     """
     subject.begin(lab)
     st.html(STYLE)
@@ -121,7 +124,10 @@ def lab_frame(lab: str, title: str, views: Sequence[str] = ()) -> Iterator[Frame
         view = ""
         if views:
             with st.container(key="frame-views"):
-                choice = subject.Choice(lab, subject.VIEW, "View", list(views))
+                titles = views if isinstance(views, Mapping) else {name: name for name in views}
+                choice = subject.Choice(
+                    lab, subject.VIEW, "View", list(titles), option_text=titles.__getitem__
+                )
                 view = choice.as_buttons(label_visibility="collapsed")
         with st.container(key="frame-body"):
             left, right = st.columns(SHARES)

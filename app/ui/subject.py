@@ -34,7 +34,10 @@ OLD_NAMES = {
     "statistic": "measure",
     "grid.base": "grid-base",
     "grid.task": "task",
-}  # parts of addresses that were renamed
+    "toys.experiment": VIEW,
+    "images.task": "kind",
+    "images.weighed": "kind",
+}  # parts of addresses that were renamed, with their lab where another has the same
 CHOSEN = "subject.chosen"  # in the session: texts by name; those of one lab as "lab.name"
 USUAL = "subject.usual"  # what was written into the address without being chosen
 SHOWN = "subject.shown"  # what this drawing of the page shows, by name
@@ -59,7 +62,7 @@ def _renamed(lab: str, name: str, text: str) -> dict[str, str]:
         return dict(zip(("run", "with"), text.split(","), strict=False))
     text = url_state.RENAMED_VIEWS.get((name, text), text)
     short = name.removeprefix(f"{lab}.")
-    return {OLD_NAMES.get(short, short): text}
+    return {OLD_NAMES.get(name, OLD_NAMES.get(short, short)): text}
 
 
 def show_notices() -> None:
@@ -230,15 +233,19 @@ def layer_id(kind: str, layer: int, kinds: int) -> str:
     return f"{kind}-{layer + 1}" if kinds > 1 else str(layer + 1)
 
 
-def typed(lab: str, name: str, label: str, *, area: bool = False, **more: Any) -> str:
-    """Offer a text to type, which stands in the address while it is short."""
+def typed(
+    lab: str, name: str, label: str, *, area: bool = False, first: str = "", **more: Any
+) -> str:
+    """Offer a text to type, which stands in the address while it is short; `first` is usual."""
     key, remembered = f"{lab}.{name}", _name_in_session(lab, name)
-    text = st.query_params.get(name, _session(CHOSEN).get(remembered, ""))
+    text = st.query_params.get(name, _session(CHOSEN).get(remembered, first))
     if len(_session(CHOSEN).get(remembered, "")) > MAX_TEXT:
         text = _session(CHOSEN)[remembered]
     if st.session_state.get(key) != text:
         st.session_state[key] = text
-    _session(CHOSEN)[remembered] = _session(SHOWN)[name] = text
+    _session(CHOSEN)[remembered] = text
+    if text != first or not first:
+        _session(SHOWN)[name] = text
     offer = st.text_area if area else st.text_input
     return offer(
         label,

@@ -374,7 +374,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "toys",
         "another experiment",
         CHART,
-        (choose_option("Experiment", "02"), choose_option("Experiment", "01")),
+        (choose_option("View", "02"), choose_option("View", "01")),
     ),
 )
 

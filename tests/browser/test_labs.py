@@ -23,6 +23,7 @@ VIEWS = {
     ),
     "atoms": ("Map", "Sparsity", "Text", "Pruning", "One atom", "Two runs", "Density"),
     "components": ("Map", "Grid", "Explanations"),
+    "toys": ("01 A new pattern", "03 Composing, counting", "Capacity"),
 }
 UNUSUAL = {  # what the link that is walked from says, so that a default would be noticed
     "attention": "seed=1&example=3&layer=decoder-2&head=4",
@@ -31,6 +32,7 @@ UNUSUAL = {  # what the link that is walked from says, so that a default would b
     "scaling": "seed=1",
     "atoms": "seed=1",
     "components": "cells=LayerNorm",
+    "toys": "digits-6=700315",
 }
 ASKED_FOR = {("attention", "Over a data set"), ("atoms", "One atom")}  # open on a button
 DRAWN = (".js-plotly-plot", "iframe[srcdoc]", "[class*=st-key-components-map]")

@@ -126,6 +126,15 @@ def _variant_attention(
     return attention_by_variant
 
 
+def right_answer(task: str, typed: Sequence[int]) -> tuple[int, ...]:
+    """Return what a task asks for."""
+    import torch
+
+    from peftcore.labs.toys.digits import ANSWERS
+
+    return tuple(ANSWERS[task](torch.tensor([list(typed)]))[0].tolist())
+
+
 def tasks_answered(answer: Sequence[int], typed: Sequence[int]) -> list[str]:
     """The tasks of which this is the right answer."""
     import torch

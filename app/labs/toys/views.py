@@ -2,31 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 import streamlit as st
 
 from app.figures import toys as figures
-from app.labs.toys import cache
+from app.labs.toys import cache, findings
+from app.state import cache as state_cache
 from app.state import wait_for_imports
-from app.ui import job_panel, pickers
-from app.ui.charts import chart
-from peftcore.analysis import change_sentences, judgement
-from peftcore.analysis.comparison import paired_difference
+from app.ui import job_panel, pickers, subject
+from app.ui.charts import chart, picture
+from app.ui.frame import Frame, provenance
+from app.ui.subject import Choice
+from app.ui.widgets import escape_markdown
 from peftcore.labs.toys import capacity
-from peftcore.labs.toys.recipes import SOURCE, TASKS, TITLES
+from peftcore.labs.toys.recipes import TASKS, TITLES
 from peftcore.labs.toys.request import ToyJob, ToyRequest
-from peftcore.labs.toys.results import ResultRow
 
-EXPERIMENT_TITLES: dict[str, str] = {
-    number: f"{number} {title}" for number, title in TITLES.items()
-}
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+LAB = "toys"
 CAPACITY = "Capacity"
-COMPARED = {  # by experiment: what is judged against what, each an adaptation and a task
-    "01": (("prefix: descending", "descending"), ("fine-tuned: descending", "descending")),
-    "04": (("prefix: histogram", "histogram"), ("rank-1 LoRA: histogram", "histogram")),
+VIEWS: Mapping[str, str] = {
+    **{number: f"{number} {title}" for number, title in TITLES.items()},
+    CAPACITY: CAPACITY,
 }
+PATTERN_EXPERIMENT = "01"  # whose point is the attention of its one head
 QUESTIONS: Mapping[str, str] = {
     "01": "A model that has learnt to sort ascending is to sort descending. That takes another "
     "pattern of attention among the digits. Fine-tuning can install it; a prefix only scales the "
@@ -42,118 +47,194 @@ QUESTIONS: Mapping[str, str] = {
     "how many there are.",
 }
 DEFAULT_TEXT = "One_token,20_signs!!"
+DEFAULT_DIGITS = "31450323162537"  # one digit twice, else counting were the same answer
+RIGHT, WRONG = "✓", "✗"
 
 
-def experiment_title(choice: str) -> str:
-    """Return the title of an experiment, or of the capacity construction."""
-    return EXPERIMENT_TITLES.get(choice, choice)
-
-
-def show_experiment(number: str) -> None:
-    """One experiment: question, results, a run of one's own, and questions to the models."""
-    st.markdown(QUESTIONS[number])
+def show_experiment(frame: Frame, number: str) -> None:
+    """One experiment: its results, what its heads look at, and a run of one's own."""
     sources = cache.result_sources(number)
-    if sources:
-        source = sources[0]
-        if len(sources) > 1:
-            by_name = {one.name: one for one in sources}
-            source = by_name[
-                pickers.pick_one(
-                    "Results",
-                    list(by_name),
-                    f"toys.source.{number}.{len(sources)}",
-                    default=source.name,
-                )
-            ]
-        _show_results(source)
+    if not sources:
+        with frame.picture:
+            st.info("No results of this experiment are here yet; run it below.")
+        frame.explain(QUESTIONS[number])
+        with frame.below:
+            _show_run_panel(number)
+        return
+    with frame.side:
+        controls = st.container()
+    source = _pick_source(controls, number, sources)
+    rows = source.rows()
+    frame.say(findings.experiment_finding(number, rows), findings.experiment_guard(number, rows))
+    with frame.below:
+        note = findings.paper_note(source.recipe, rows)
+        if note:
+            st.caption(note)
+    if number == PATTERN_EXPERIMENT and state_cache.imports_ready():
+        with frame.picture:
+            _show_heads(frame, controls, source)
+        with frame.below:
+            _show_scores(source)
     else:
-        st.info("No results of this experiment are here yet; run it below.")
-    _show_run_panel(number)
-    if sources:
-        _ask_variants(source)
+        frame.explain(
+            f"{QUESTIONS[number]}\n\nEach row is a model, each column a task it is tested on; a "
+            "cell has the percentage of answers that are right in every digit."
+        )
+        with frame.picture:
+            _show_scores(source)
+        with frame.below:
+            st.subheader("What a head looks at", anchor=False)
+            if wait_for_imports.ready_or_wait(LAB):
+                _show_heads(frame, st.container(horizontal=True), source)
+    with frame.below:
+        _show_run_panel(number)
 
 
-def _show_results(source: cache.ResultSource) -> None:
+def _pick_source(
+    controls: DeltaGenerator, number: str, sources: Sequence[cache.ResultSource]
+) -> cache.ResultSource:
+    """Offer the results of this machine beside those that ship, where there are some."""
+    by_name = {source.name: source for source in sources}
+    if len(by_name) == 1:
+        return sources[0]
+    with controls:
+        name = Choice(LAB, f"results-{number}", "Results", list(by_name)).as_buttons()
+    return by_name[name]
+
+
+def _show_scores(source: cache.ResultSource) -> None:
     """Show the scores of every variant as a table of cells."""
     rows = source.rows()
-    st.markdown(results_in_words(source.recipe.number, rows))
-    chart(
+    picture(
         figures.exact_match_heatmap(rows),
-        key=f"toys.match.{source.name}",
+        key="toys.match",
         name=f"toys-{source.recipe.number}",
         alt=figures.exact_match_heatmap_alt(rows),
-        table=figures.exact_match_table(rows),
+        table=lambda: figures.exact_match_table(rows),
+    ).caption(findings.quiet_line(source))
+
+
+def _show_heads(frame: Frame, controls: DeltaGenerator, source: cache.ResultSource) -> None:
+    """The attention of one head in the base and its adaptations, over one string of digits."""
+    shape = source.recipe.shape
+    with controls:
+        typed = subject.typed(
+            LAB,
+            f"digits-{shape.length}",
+            f"{shape.length} digits from 0 to 7",
+            first=DEFAULT_DIGITS[: shape.length],
+        )
+        typed_digits = cache.parse_digits(typed, shape.length)
+        layer = _pick_number("layer", "Layer", shape.layers)
+        head = _pick_number("head", "Head", shape.heads)
+        with_front = Choice(LAB, "front", "Positions in front, too", [False, True]).as_toggle(
+            help="P positions hold the prefix, or a constant where there is none"
+        )
+        answers = cache.variant_answers(source, typed_digits)
+        variants = [answer.adaptation for answer in answers]
+        chosen = _pick_variants(variants)
+    task = findings.task_of(chosen[-1])
+    right = cache.right_answer(task, typed_digits)
+    digits_read = [*typed_digits, *right]
+    weights = {
+        name: every[layer][head]
+        for name, every in cache.variant_attention(source, digits_read).items()
+        if name in chosen
+    }
+    shown = weights if with_front else _without_front(weights, shape.pads)
+    _draw_heads(source, shown, digits_read, answers, shape.pads if with_front else 0, task)
+    if frame.view == PATTERN_EXPERIMENT:
+        frame.explain(
+            f"{QUESTIONS[PATTERN_EXPERIMENT]}\n\nRows write the answer, one digit after another; "
+            "columns are what they look at. A frame marks the input digits that hold the digit to "
+            "be written. All three read the input and the right answer so far."
+        )
+    st.markdown(findings.pattern_note(weights, shape.pads, layer))
+    _show_answers(answers, typed_digits)
+
+
+def _pick_number(name: str, label: str, count: int) -> int:
+    """Offer the layers or heads of a toy where it has several; return the index of the chosen."""
+    if count == 1:
+        return 0
+    numbers = [str(number + 1) for number in range(count)]
+    return int(Choice(LAB, name, label, numbers).as_buttons()) - 1
+
+
+def _pick_variants(variants: Sequence[str]) -> list[str]:
+    """The base and two adaptations where there are no more, else the base and a chosen one."""
+    adaptations = variants[1:]
+    if len(adaptations) <= 2:
+        return list(variants)
+    chosen = Choice(
+        LAB,
+        "variant",
+        "Beside the pretrained model",
+        adaptations,
+        first=adaptations[-1],
+        option_text=figures.adaptation_title,
+    ).as_list()
+    return [variants[0], chosen]
+
+
+def _without_front(weights: Mapping[str, np.ndarray], pads: int) -> dict[str, np.ndarray]:
+    return {name: findings.among_digits(each, pads) for name, each in weights.items()}
+
+
+def _draw_heads(
+    source: cache.ResultSource,
+    weights: Mapping[str, np.ndarray],
+    digits_read: Sequence[int],
+    answers: Sequence[cache.VariantAnswer],
+    pads: int,
+    task: str,
+) -> None:
+    """Draw the heads with what their models answer, and frames where the next digit stands."""
+    length = source.recipe.shape.length
+    right = list(digits_read[length:])
+    notes = {
+        answer.adaptation: f"{' '.join(map(str, answer.digits))} "
+        f"{RIGHT if list(answer.digits) == right else WRONG}"
+        for answer in answers
+    }
+    marks = [
+        (query, key)
+        for query, digit in enumerate(right)
+        for key in range(length)
+        if task in ("ascending", "descending") and digits_read[key] == digit
+    ]
+    digits = [str(digit) for digit in digits_read[: 2 * length - 1]]
+    scope = "with the positions in front" if pads else "among the digits alone, rescaled"
+    picture(
+        figures.variant_heatmaps(weights, digits, pads, notes=notes, marks=marks),
+        key="toys.heads",
+        name=f"toys-{source.recipe.number}-head",
+        alt=figures.variant_heatmaps_alt(weights, pads),
+    ).caption(
+        escape_markdown(
+            f"Attention {scope}; models of the first seed, answers above by greedy decoding, "
+            f"{RIGHT} right for “{TASKS[task]}”"
+        )
     )
-    shape, missing = source.recipe.shape, len(source.recipe.stages) - _count_stages(rows)
-    later = f" {missing} of its trainings are not there yet." if missing else ""
-    st.caption(
-        f"{rows[0].model}, {shape.length} digits from 0 to 7, {shape.pads} "
-        f"position{'s' * (shape.pads > 1)} in front; {len(source.seeds)} "
-        f"seed{'s' * (len(source.seeds) > 1)}, each with a pretraining of its own; models are "
-        "tested after their last step. Intervals are about other seeds on the same test sequences; "
-        "where seeds fall into two groups those above the gap are counted instead. "
-        f"Paper: {SOURCE}.{later}"
+
+
+def _show_answers(answers: Sequence[cache.VariantAnswer], typed: Sequence[int]) -> None:
+    """What every variant answers, and for which tasks that is right."""
+    table = pd.DataFrame(
+        [
+            {
+                "Variant": figures.adaptation_title(answer.adaptation),
+                "Answer": " ".join(map(str, answer.digits)),
+                "This is right for": ", ".join(
+                    TASKS[task] for task in cache.tasks_answered(answer.digits, typed)
+                )
+                or "none of the tasks",
+            }
+            for answer in answers
+        ]
     )
-
-
-def _count_stages(rows: Sequence[ResultRow]) -> int:
-    return len({row.adaptation for row in rows})
-
-
-def results_in_words(number: str, rows: Sequence[ResultRow]) -> str:
-    """Sum the results up in a sentence made of the numbers."""
-    summaries = {(row.adaptation, row.task): row for row in rows}
-    constant = next((row.constant for row in rows if row.constant is not None), None)
-
-    def percent(adaptation: str, task: str) -> str | None:
-        row = summaries.get((adaptation, task))
-        if row is None:
-            return None
-        return f"**{row.summary} %**" + (" (seeds)" if row.groups else "")
-
-    parts = {
-        "01": [
-            ("pretrained: {} of ascending", percent("pretrained", "ascending")),
-            ("fine-tuned: {} of descending", percent("fine-tuned: descending", "descending")),
-            ("prefix: {} of descending", percent("prefix: descending", "descending")),
-        ],
-        "02": [
-            (f"prefix for “{TASKS[task]}”: {{}}", percent(f"prefix: {task}", task))
-            for task in ("ascending", "descending", "add1", "add2")
-        ],
-        "03": [
-            ("prefix for a skill it has seen: {}", percent("prefix: ascending", "ascending")),
-            ("for the composition: {}", percent("prefix: ascending_add1", "ascending_add1")),
-            ("for counting: {}", percent("prefix: histogram", "histogram")),
-        ],
-        "04": [
-            ("counting with a prefix: {}", percent("prefix: histogram", "histogram")),
-            ("with rank-1 LoRA: {}", percent("rank-1 LoRA: histogram", "histogram")),
-        ],
-    }[number]
-    words = "; ".join(form.format(value) for form, value in parts if value)
-    if number in ("03", "04") and constant is not None:
-        words += f"; always giving the same answer: **{constant:.1f} %**"
-    if not words:
-        return ""
-    sentence = f"{words[:1].upper()}{words[1:]}."
-    return " ".join([sentence, *_verdicts(number, summaries)])
-
-
-def _verdicts(number: str, rows: Mapping[tuple[str, str], ResultRow]) -> Iterator[str]:
-    """Say whether the first of two adaptations is ahead of the second, seed by seed."""
-    if number not in COMPARED:
-        return
-    one, other = COMPARED[number]
-    if one not in rows or other not in rows:
-        return
-    first, second = (dict(enumerate(rows[key].seeds)) for key in (other, one))
-    gap = paired_difference(first, second, (-100.0, 100.0))
-    verdict = change_sentences.change_in_words(gap, ".1f", judgement.DEFAULT_MARGIN)
-    yield (
-        f"{one[0].partition(':')[0].capitalize()} against {other[0].partition(':')[0]}, in points: "
-        f"{verdict}; intervals are about other seeds on the same inputs."
-    )
+    words = "".join(map(str, typed))
+    st.dataframe(table, hide_index=True, alt=f"Answers of every variant to {words}")
 
 
 def _show_run_panel(number: str) -> None:
@@ -187,102 +268,49 @@ def _losses(job: ToyJob) -> None:
         )
 
 
-def _ask_variants(source: cache.ResultSource) -> None:
-    """A digit string, what every variant answers, and what its heads look at."""
-    st.subheader("Ask every variant", anchor=False)
-    number, length = source.recipe.number, source.recipe.shape.length
-    typed = st.text_input(
-        f"{length} digits from 0 to 7",
-        value="31450323162537"[:length],  # one digit twice, else counting were the same answer
-        key=f"toys.digits.{number}.{length}",
-        width=260,
-    )
-    typed_digits = cache.parse_digits(typed, length)
-    if not wait_for_imports.ready_or_wait("toys"):
-        return
-    variant_answers = cache.variant_answers(source, typed_digits)
-    table = pd.DataFrame(
-        [
-            {
-                "Variant": figures.adaptation_title(variant_answer.adaptation),
-                "Answer": " ".join(map(str, variant_answer.digits)),
-                "This is right for": ", ".join(
-                    TASKS[task]
-                    for task in cache.tasks_answered(variant_answer.digits, typed_digits)
-                )
-                or "none of the tasks",
-            }
-            for variant_answer in variant_answers
-        ]
-    )
-    st.dataframe(table, hide_index=True, alt=f"Answers of every variant to {typed}")
-    st.caption("Models of the first seed; greedy decoding.")
-    _show_attention(source, variant_answers, typed_digits)
-
-
-def _show_attention(
-    source: cache.ResultSource,
-    variant_answers: Sequence[cache.VariantAnswer],
-    typed_digits: tuple[int, ...],
-) -> None:
-    """Show the attention of one head in several variants."""
-    shape, number = source.recipe.shape, source.recipe.number
-    layer = head = 0
-    with st.container(horizontal=True):
-        if shape.layers > 1:
-            layer = pickers.pick_index("Layer", shape.layers, f"toys.layer.{number}")
-        if shape.heads > 1:
-            head = pickers.pick_index("Head", shape.heads, f"toys.head.{number}")
-    names = [variant_answer.adaptation for variant_answer in variant_answers]
-    variant = st.selectbox(
-        "Compare the pretrained model with",
-        names[1:] or names,
-        index=len(names[1:]) - 1 if len(names) > 1 else 0,
-        format_func=figures.adaptation_title,
-        key=f"toys.variant.{number}.{len(names)}",
-    )
-    digits_read = [*typed_digits, *variant_answers[names.index(variant)].digits]
-    attention_by_variant = cache.variant_attention(source, digits_read)
-    head_weights = {name: attention_by_variant[name][layer][head] for name in (names[0], variant)}
-    digits = [str(digit) for digit in digits_read]
-    chart(
-        figures.variant_heatmaps(head_weights, digits[: 2 * shape.length - 1], shape.pads),
-        key=f"toys.heads.{number}",
-        name=f"toys-{number}-head",
-        alt=figures.variant_heatmaps_alt(head_weights, shape.pads),
-    )
-    st.caption(
-        "Both models read the input and the variant's answer. P positions hold the prefix, or a "
-        "constant where there is none."
-    )
-
-
-def show_capacity() -> None:
+def show_capacity(frame: Frame) -> None:
     """Any string out of one virtual token, with the arithmetic of one position."""
-    st.markdown(
-        "What a prefix can do: one layer with two heads, whose weights never change, prints "
-        f"**any** text of up to {capacity.MAX_TEXT_LENGTH} signs if one virtual token is chosen "
-        "for it. An "
-        f"ordinary token in that place could choose among {len(capacity.SYMBOLS)} texts only."
+    with frame.side:
+        text = subject.typed(
+            LAB,
+            "print",
+            "Text to print",
+            first=DEFAULT_TEXT,
+            help="Printable ASCII without spaces.",
+        )
+        virtual = capacity.encode_text(text)
+        positions = capacity.run_network(virtual)
+        number = 1
+        if len(text) > 1:
+            places = range(1, len(text) + 1)
+            number = Choice(LAB, "position", "Position", places).as_slider()
+    position = positions[number - 1]
+    printed = "".join(each.symbol for each in positions)
+    frame.say(
+        f"One virtual token makes a network whose weights never change print “{printed}”.",
+        escape_markdown(
+            f"{len(text)} coordinates choose one of {len(capacity.SYMBOLS)}^{len(text)} texts; an "
+            f"ordinary token in that place could choose among {len(capacity.SYMBOLS)} only"
+        ),
     )
-    text = st.text_input(
-        "Text to print",
-        value=DEFAULT_TEXT,
-        key="toys.text",
-        help="Printable ASCII without spaces.",
+    frame.explain(
+        "What a prefix can do: one layer with two heads prints **any** text of up to "
+        f"{capacity.MAX_TEXT_LENGTH} signs. At each position it scores every symbol; the scores "
+        "are a parabola whose top the token's coordinate moves to the symbol wanted."
     )
-    virtual = capacity.encode_text(text)
-    positions = capacity.run_network(virtual)
-    st.markdown("The fixed network prints")
-    st.code("".join(position.symbol for position in positions), language=None)
-    st.caption(
-        f"{len(text)} coordinates choose one of {len(capacity.SYMBOLS)}^{len(text)} texts. "
-        "After arXiv:2310.19698, section 3."
-    )
-    number = 1
-    if len(text) > 1:
-        number = st.slider("Position", 1, len(text), 1, key=f"toys.position.{len(text)}")
-    _show_arithmetic(positions[number - 1], number, float(virtual[number - 1]))
+    with frame.picture:
+        st.code(printed, language=None)
+        picture(
+            figures.symbol_scores_chart(position),
+            key="toys.output",
+            name=f"capacity-{number}",
+            alt=figures.symbol_scores_alt(position),
+            table=lambda: pd.DataFrame(
+                {"symbol": list(capacity.SYMBOLS), "score": position.logits}
+            ),
+        ).caption(provenance(f"position {number} of {len(text)}", "arXiv:2310.19698, section 3"))
+    with frame.below:
+        _show_arithmetic(position, number, float(virtual[number - 1]))
 
 
 def _show_arithmetic(position: capacity.PositionTrace, number: int, stored: float) -> None:
@@ -301,11 +329,4 @@ def _show_arithmetic(position: capacity.PositionTrace, number: int, stored: floa
         pd.DataFrame(steps, columns=["Step", "Value"]),
         hide_index=True,
         alt=f"The arithmetic at position {number}",
-    )
-    chart(
-        figures.symbol_scores_chart(position),
-        key="toys.output",
-        name=f"capacity-{number}",
-        alt=figures.symbol_scores_alt(position),
-        table=pd.DataFrame({"symbol": list(capacity.SYMBOLS), "score": position.logits}),
     )

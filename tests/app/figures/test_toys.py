@@ -52,8 +52,12 @@ def test_learning_shows_the_mean_thick_and_seeds_thin():
 def test_heads_share_a_scale_and_keep_positions_in_front_apart():
     weights = np.full((2, 4), 0.25)
     pictures = {"pretrained": weights, "prefix: histogram": weights}
-    figure = figures.variant_heatmaps(pictures, ["1", "1", "3"], pads=1)
-    text, prefix = figure.data[:2], figure.data[2:]
+    figure = figures.variant_heatmaps(
+        pictures, ["1", "1", "3"], 1, notes={"pretrained": "3 1 ✓"}, marks=[(0, 1)]
+    )
+    text, prefix, marks = figure.data[:2], figure.data[2:4], figure.data[4:]
+    assert [(*mark.x, *mark.y) for mark in marks] == [(1, 0)] * 2
+    assert figure.layout.annotations[0].text == "pretrained<br>3 1 ✓"
     assert [list(trace.x) for trace in text] == [[-1, 0, 1, 2]] * 2
     assert {trace.coloraxis for trace in prefix} == {"coloraxis3"}
     assert figure.data[0].customdata[1][0] == "3 looks at P1"
