@@ -17,6 +17,7 @@ import typer
 
 from peftcore import paths as paths_
 from peftcore.benchmarks.common import bench
+from peftcore.benchmarks.goals import goal_rows
 from peftcore.errors import BadInput
 
 FOLDER = paths_.ASSETS / "benchmarks"
@@ -291,7 +292,16 @@ def benchmarks_markdown(folder: Path) -> str:
     )
     if not _read(folder, "gpu"):
         intro += " No GPU was at hand: what `make gpu` measures is open."
-    return intro + "\n\n" + "\n".join(parts)
+    return "\n".join([intro + "\n", *_goals_section(folder), *parts])
+
+
+def _goals_section(folder: Path) -> Iterator[str]:
+    """Yield the section of goals: the worst row of each benchmark against its limit."""
+    heads = ("goal", "limit", "worst measured", "")
+    lines = [heads, ("---",) * len(heads), *goal_rows(lambda name: _read(folder, name))]
+    yield "## Goals\n"
+    yield "Each by its worst row in the tables below; the table says on what.\n"
+    yield "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
 def _names() -> str:
