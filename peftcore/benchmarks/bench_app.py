@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -114,27 +114,15 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
     for name, address, picture in FIRST_PICTURES:
         yield name, "first picture of a new server", [_time_first_picture(address, picture)]
     with serve_app() as address, browser_page() as page:
-        began = time.perf_counter()
-        page.goto(address, wait_until="domcontentloaded")
-        page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
-        yield "home", "first paint of a new server", [1000 * (time.perf_counter() - began)]
-        again = []
-        for _ in range(rounds):
-            began = time.perf_counter()
-            page.goto(address, wait_until="domcontentloaded")
-            page.locator("h1").first.wait_for(timeout=TIMEOUT_MS)
-            again.append(1000 * (time.perf_counter() - began))
+        yield "home", "first paint of a new server", [time_picture(page, address, "h1")]
+        again = [time_picture(page, address, "h1") for _ in range(rounds)]
         yield "home", "first paint", again
         for name, path, picture in FIRST_PICTURES:
-            times = [_time_picture(page, f"{address}/{path}", picture) for _ in range(rounds)]
+            times = [time_picture(page, f"{address}/{path}", picture) for _ in range(rounds)]
             yield name, "first picture", times
         page.goto(address)
         watch_until_drawn(page)
-        for name in ("learn", "compare", "runs", "train", "attention", "limits"):
-            links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
-            links.append(page.locator('[data-testid="stSidebarNav"] a').first)
-            times = time_steps(page, [link.click for link in links], rounds)
-            yield name, "switch to it, and back home", times
+        yield from time_switches(page, SWITCHES, rounds)
         for name, action, ready, makers in ACTIONS:
             page.goto(f"{address}/{name}")
             page.locator(ready).first.wait_for(timeout=TIMEOUT_MS)
@@ -151,13 +139,27 @@ def _time_all(rounds: int) -> Iterator[tuple[str, str, list[float]]]:
             yield where, sides[1], times[1::2]
 
 
+SWITCHES = ("learn", "compare", "runs", "train", "attention", "limits")
+
+
+def time_switches(
+    page: Any, names: Sequence[str], rounds: int
+) -> Iterator[tuple[str, str, list[float]]]:
+    """Yield pages of the side bar with the times of going there and back to the first."""
+    for name in names:
+        links = [page.locator(f'[data-testid="stSidebarNav"] a[href$="/{name}"]').first]
+        links.append(page.locator('[data-testid="stSidebarNav"] a').first)
+        times = time_steps(page, [link.click for link in links], rounds)
+        yield name, "switch to it, and back home", times
+
+
 def _time_first_picture(path: str, picture: str) -> float:
     """Time a picture of a server that has just been started, in milliseconds."""
     with serve_app() as address, browser_page() as page:
-        return _time_picture(page, f"{address}/{path}", picture)
+        return time_picture(page, f"{address}/{path}", picture)
 
 
-def _time_picture(page: Any, address: str, picture: str) -> float:
+def time_picture(page: Any, address: str, picture: str) -> float:
     """Time from the request for a page until its picture is there, in milliseconds."""
     began = time.perf_counter()
     page.goto(address, wait_until="domcontentloaded")

@@ -114,18 +114,18 @@ def make_store(folder: Path, methods: int, seeds: int, items: int) -> list[Run]:
     store = RunStore(folder)
     hard = np.random.default_rng(0).normal(0, 0.25, items)
     return [
-        _make_run(store, method, 0.4 + 0.04 * nth, seeds, hard)
+        make_run(store, method, 0.4 + 0.04 * nth, Members(seeds=seeds), hard)
         for nth, method in enumerate(list(METHODS)[:methods])
     ]
 
 
-def _make_run(store: RunStore, method: str, skill: float, seeds: int, hard: Any) -> Run:
+def make_run(store: RunStore, method: str, skill: float, members: Members, hard: Any) -> Run:
     """Write one finished run; hard (i,) is how hard each test example is."""
     spec = RunSpec(
         base="tiny-t5",
         task=TASK,
         method=method,
-        population=Members(seeds=seeds),
+        population=members,
         training=Training(learning_rate=0.01),
         evaluation=Evaluation(limit=len(hard)),
     )
@@ -139,7 +139,7 @@ def _make_run(store: RunStore, method: str, skill: float, seeds: int, hard: Any)
     run.write_answers(answers)
     run.write_scores(scores)
     run.write_manifest({"data_hash": "made up", "base": {"fingerprint": "made up"}})
-    run.write_status(state="done", step=200, steps=200, seconds=60.0, trainable=1000 + 7 * seeds)
+    run.write_status(state="done", step=200, steps=200, seconds=60.0, trainable=1007)
     return run
 
 
