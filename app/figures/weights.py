@@ -27,7 +27,8 @@ from app.figures.theme import (
 ROW_HEIGHT = 36  # pixels of a row of the map
 MAX_NUMBERED = 8  # columns up to which a cell holds its number
 LABEL_SIZE = 12
-TREE_COLOUR, TREE_SHADES = "#0072B2", (0.08, 0.18, 0.28, 0.38, 0.48)
+# White letters can be read on each of them, on a light and on a dark page.
+TREE_COLOURS = ("#4A5568", "#1A4971", "#1F5FA8", "#2A6AB8", "#3273BF")
 BASE_NAME = "the base's own"
 
 
@@ -267,9 +268,10 @@ def trained_tree(parts: pd.DataFrame, name: str) -> go.Figure:
         sort=False,
         customdata=[f"{count:,} ({count / total:.1%})" for count in nodes.values()],
         texttemplate="%{label}<br>%{customdata}",
+        textfont={"color": "#FFFFFF"},
         hovertemplate="%{id}<br>%{customdata}<extra></extra>",
         marker={
-            "colors": [with_opacity(TREE_COLOUR, TREE_SHADES[len(key) - 1]) for key in nodes],
+            "colors": [TREE_COLOURS[len(key) - 1] for key in nodes],
             "line": {"width": 1, "color": with_opacity(NEUTRAL, 0.8)},
         },
         tiling={"orientation": "h"},

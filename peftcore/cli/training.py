@@ -17,6 +17,7 @@ import typer
 from peftcore.adapters import parameter_counts
 from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.adapters.parameter_counts import ParameterCount
+from peftcore.adapters.trained_parts import HEAD, TrainedPart, planned_parts
 from peftcore.api import training as api
 from peftcore.api.bases import load_base
 from peftcore.cli import app, options, run_scores
@@ -189,6 +190,9 @@ def params(
     table: Annotated[
         str | None, typer.Option(help="Method to count on every published base instead.")
     ] = None,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="Count by stack, layer, component and tensor, too.")
+    ] = False,
     sets: options.Sets = None,
     as_json: printing.AsJson = False,
 ) -> None:
@@ -210,7 +214,25 @@ def params(
     value |= {"labels": checked.as_values()} if checked else {}
     about_labels = checked.in_words() if checked else ""
     sentence = f"{trainable} of {total} parameters are trained: {percent:.4g} %"
-    printing.print_result(value, as_json, lambda: filter(None, (sentence, note, about_labels)))
+    parts = _parts(spec, model, trainable) if tree else []
+    value |= {"parts": parts} if tree else {}
+
+    def lines() -> Iterator[str]:
+        yield from filter(None, (sentence, note, about_labels))
+        if parts:
+            yield from printing.format_records(parts)
+
+    printing.print_result(value, as_json, lines)
+
+
+def _parts(spec: RunSpec, model: BaseModel, trainable: int) -> list[dict[str, Any]]:
+    """List what is trained part by part, layers from 1; a head gets what the method leaves."""
+    parts = planned_parts(model, spec.method, spec.settings, spec.population.vertices)
+    rows = [asdict(part) for part in parts]
+    rows = [row | {"layer": None if row["layer"] is None else row["layer"] + 1} for row in rows]
+    rest = trainable - sum(part.count for part in parts)
+    head = TrainedPart(HEAD, None, "classification head", "head", rest)
+    return [*rows, asdict(head)] if rest else rows
 
 
 def _spec_and_base(

@@ -49,6 +49,18 @@ def test_again_trains_a_done_run_to_the_same_scores(three, trained):
     assert RunStore().open(three[0]).status().updated > before
 
 
+def test_params_counts_part_by_part(models):
+    found = printed("params", "--base", "t5-small", "--method", "prefix_tuning", "--tree")
+    assert sum(part["count"] for part in found["parts"]) == found["trainable"]
+    assert {(part["stack"], part["component"]) for part in found["parts"]} == {
+        ("encoder", "attention"),
+        ("decoder", "attention"),
+        ("decoder", "cross"),
+    }
+    assert max(part["layer"] for part in found["parts"]) == 6
+    assert call("params", "--base", "t5-small", "--method", "lora", "--tree").exit_code == 0
+
+
 def test_params_counts_without_training(models):
     found = printed("params", "--base", "random-t5", "--method", "prompt_tuning")
     more = printed("params", *RANDOM[:2], "--method", "prompt_tuning", "--set", "length=2")

@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import weights as figures
-from app.labs.weights import cache, findings, selection
+from app.labs.weights import cache, combining_view, findings, selection
 from app.labs.weights.selection import LAB, WeightsSubject
 from app.ui import job_panel, widgets
 from app.ui.charts import picture
@@ -197,4 +197,5 @@ VIEWS: dict[str, Callable[[Frame, WeightsSubject, Sequence[Run]], None]] = {
     "Map": show_map,
     "Overlap": show_overlap,
     "What trains": show_trained,
+    "Combine": combining_view.show_combining,
 }

@@ -74,6 +74,64 @@ class WeightsJob(BackgroundJob, kind="weights"):
         return pd.DataFrame(self.plan().get("rows", []), columns=columns)
 
 
+class CombiningRequest(background.JobRequest):
+    """Two runs of one base and method, whose changes are mixed along a line."""
+
+    runs: tuple[str, ...] = Field(min_length=2, max_length=2, description="Ids of two runs")
+    steps: int = Field(10, ge=2, le=60, description="Steps from one run to the other")
+    examples: int = Field(16, ge=1, le=1000, description="Validation examples of each task")
+    seeds: int = Field(4, ge=1, le=64, description="Seeds that are mixed, each with its like")
+
+    def kind_fields(self) -> dict[str, str]:
+        """Return what tells requests of different kinds apart."""
+        return {"of": "combining"}
+
+    def command(self) -> list[str]:
+        """Return the arguments of the command that measures this."""
+        return ["combine", *self.runs]
+
+
+@dataclass(frozen=True)
+class CombiningJob(BackgroundJob, kind="combining"):
+    """The folder of one line between two runs; shipped ones lie among the assets."""
+
+    request: CombiningRequest
+
+    FOLDER_NAME: ClassVar[str] = "combinations"
+    REQUEST: ClassVar[type[Settings]] = CombiningRequest
+    PROGRESS_WORDS: ClassVar[str] = "lines measured"
+
+    def losses(self) -> pd.DataFrame:
+        """Return a row for each seed, task and point: share of the second run, and loss."""
+        columns = ["seed", "task", "run", "share", "loss"]
+        rows = [
+            [entry["seed"], entry["task"], entry["run"], share, loss]
+            for entry in self.entries()
+            if entry.get("what") == "loss_line"
+            for share, loss in zip(entry["shares"], entry["losses"], strict=True)
+        ]
+        return pd.DataFrame(rows, columns=columns)
+
+    def predictions(self) -> pd.DataFrame:
+        """Return a row for each seed and site: cosine and sign conflicts of both changes."""
+        return _table(self.entries(), "prediction")
+
+
+def own_rises(losses: pd.DataFrame) -> pd.DataFrame:
+    """Return for each seed and run how much its own task's loss is higher half-way than at its end.
+
+    Columns seed, run, task, end, middle, rise.
+    """
+    rows = []
+    for (seed, run, task), line in losses.groupby(["seed", "run", "task"], sort=False):
+        by_share = line.set_index("share")["loss"]
+        first = run == losses["run"].iloc[0]
+        end = float(by_share[by_share.index.min() if first else by_share.index.max()])
+        middle = float(by_share.iloc[(abs(by_share.index - 0.5)).argmin()])
+        rows.append((seed, run, task, end, middle, middle - end))
+    return pd.DataFrame(rows, columns=["seed", "run", "task", "end", "middle", "rise"])
+
+
 def _table(entries: Sequence[dict[str, Any]], what: str) -> pd.DataFrame:
     """Return the entries of one sort as rows."""
     return pd.DataFrame([entry for entry in entries if entry.get("what") == what])

@@ -62,3 +62,15 @@ def test_what_trains_is_counted():
     page = open_page("weights", run=LORA, view="What trains")
     assert "trains 36,864 numbers a seed" in finding(page)
     assert charts(page)[0]["data"][0]["type"] == "icicle"
+
+
+def test_two_runs_are_combined_along_a_line_and_a_mixture_is_stored(home):
+    page = open_page("weights", run=LORA, view="Combine")
+    assert "Half-way between both runs" in finding(page)
+    assert "differ in sign" in words(page)
+    line, predicted = charts(page)
+    assert len(line["data"]) == 10  # four seeds and their mean, for each of two tasks
+    assert len(predicted["data"][0]["customdata"]) == 12
+    page.button(key="weights.save").click().run()
+    assert "Stored as run" in words(sound(page))
+    assert len(list((home / "runs").iterdir())) == 1
