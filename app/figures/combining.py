@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import pandas as pd
 import plotly.graph_objects as go
 
-from app.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from app.figures.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
 
 COLOURS = ("#D55E00", "#0072B2")  # first run, second run
 
