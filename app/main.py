@@ -51,7 +51,8 @@ if visitor.in_lab:
     if visitor.signed_in:
         with st.sidebar:
             st.text(f"{visitor.login} · {people.who().role}")
-            access.sign_out_button()
+            if access.login_configured():  # whom a proxy signed in, it signs out
+                access.sign_out_button()
 else:
     needs_sign_in = (
         access.login_configured() and visitor.role == "stranger" and not visitor.signed_in

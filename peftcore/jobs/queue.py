@@ -8,6 +8,7 @@ running job whose worker is gone is lost, and can be queued again.  The process 
 
 from __future__ import annotations
 
+import os
 import secrets
 import socket
 import time
@@ -296,7 +297,12 @@ def _lanes(*devices: str) -> tuple[str, ...]:
 
 
 def ensure_worker(device: str = "auto", queue: Queue | None = None) -> bool:
-    """Start a worker that outlives this process unless one is alive; True if one was started."""
+    """Start a worker that outlives this process unless one is alive; True if one was started.
+
+    None where PEFTCORE_WORKERS=elsewhere: workers of other machines or containers do the work.
+    """
+    if os.environ.get("PEFTCORE_WORKERS") == "elsewhere":
+        return False
     queue = queue or Queue()
     with queue.database.write(exclusive=True) as connection:
         if _living_worker(connection, device):

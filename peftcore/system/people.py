@@ -37,7 +37,7 @@ _sources: list[Callable[[], Person | None]] = []  # none, or one
 
 
 def who() -> Person:
-    """Return who acts: as said by `acting_as`, by the session, or the user of this machine."""
+    """Return who acts: by `acting_as`, by the session, or else the user of this machine."""
     if person := _acting.get():
         return person
     person = _sources[0]() if _sources else None
