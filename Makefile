@@ -63,6 +63,6 @@ GPU_OUT ?= workspace/gpu
 gpu:
 	$(PYTHON) -m peftcore bench gpu --out $(GPU_OUT)
 
-# Kills, full disks and crowds: under twenty minutes on two cores.
+# Kills, full disks and crowds, twenty of each; bench soak --part takes some of them.
 soak: $(VENV)/extra.stamp
 	$(BIN)/python -m peftcore bench soak
