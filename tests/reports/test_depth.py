@@ -28,6 +28,7 @@ def test_runs_without_forgetting_have_no_section(group):
 def test_slices_and_power_are_about_the_best_two(group):
     best, second = group.estimates("accuracy")["run"].iloc[:2]
     text = "".join(depth.slices_section(group))
+    assert '<td class="v">' in text  # in print, its words stay whole
     assert group.name(best) in text
     assert group.name(second) in text
     assert "corrected for all" in text
