@@ -43,9 +43,8 @@ def show_answers(chosen: Comparison) -> None:
     pages = -(-len(picked) // PAGE_SIZE)
     page = pickers.pick_page(pages, f"compare.page.{answer_filter}")
     st.html(answer_html.STYLE)
-    rows = {key: group for key, group in answers.groupby("example", sort=False)}  # noqa: C416
     for example in picked[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
-        st.html(_example_html(rows[example], chosen, reference_run))
+        st.html(_example_html(answers[answers["example"] == example], chosen, reference_run))
     download(
         _answer_table(answers, chosen), key="compare.answers", name=f"{chosen.file_stem}-answers"
     )
@@ -71,19 +70,21 @@ def _controls(chosen: Comparison, seeds: list[int], labelled: bool) -> tuple[int
 
 def filter_examples(answers: pd.DataFrame, answer_filter: str) -> list[str]:
     """The examples that fit a filter, in their own order; `answers` are those of one seed."""
-    examples = []
-    for example, rows in answers.groupby("example", sort=False):
-        right = [bool(value) for value in rows["correct"].dropna()]
-        responses = rows["predicted"] if rows["label"].notna().all() else rows["text"]
-        fits = {
-            EVERY: True,
-            DISAGREE: responses.nunique(dropna=False) > 1,
-            WRONG: not all(right),
-            SPLIT: any(right) and not all(right),
-        }
-        if fits[answer_filter]:
-            examples.append(str(example))
-    return examples
+    groups = answers.groupby("example", sort=False)
+    every = groups.size()
+    if answer_filter == EVERY:
+        return [str(example) for example in every.index]
+    if answer_filter == DISAGREE:
+        labelled = groups["label"].count() == every
+        words, labels = (groups[name].nunique(dropna=False) for name in ("text", "predicted"))
+        fits = labels.where(labelled, words) > 1
+    else:
+        known = answers.dropna(subset=["correct"]).astype({"correct": bool})
+        right = known.groupby("example", sort=False)["correct"]
+        fits = ~right.all().reindex(every.index, fill_value=True)
+        if answer_filter == SPLIT:
+            fits &= right.any().reindex(every.index, fill_value=False)
+    return [str(example) for example in every.index[fits.to_numpy(dtype=bool)]]
 
 
 def _example_html(rows: pd.DataFrame, chosen: Comparison, reference_run: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.compare import tables
 from app.compare.selection import Comparison
 from app.figures import compare, verdicts
 from app.figures.theme import NEUTRAL, SYMBOLS, RunStyle
@@ -16,7 +17,6 @@ from app.ui.run_styles import setting_name, setting_value
 from app.ui.widgets import download, escape_markdown
 from peftcore.analysis import judgement, settings_table
 from peftcore.analysis.comparison import summarize_runs
-from peftcore.analysis.judgement import JudgedRuns
 
 DIFFERING, ALL = "Those that differ", "All"
 
@@ -64,7 +64,9 @@ def show_groups(chosen: Comparison) -> None:
         "Group by", differing, "compare.group", _setting_title, first=first
     )
     groups = settings_table.group_by_setting(chosen.runs, setting)
-    grouped = _judge_groups(chosen, groups)
+    grouped = tables.judge_groups(
+        chosen.runs, chosen.metric, chosen.margin, chosen.population, setting
+    )
     if not grouped.tables:
         st.info("None of these runs has this metric; choose another one.")
         return
@@ -91,16 +93,6 @@ def show_groups(chosen: Comparison) -> None:
         "Each run counts once in its group; dots are seeds, means over the group's runs. Runs in "
         "two groups may differ in more than this setting: the Settings view has all of them."
     )
-
-
-def _judge_groups(chosen: Comparison, groups: dict[Any, list[str]]) -> JudgedRuns:
-    """Judge groups of runs as if each were one run."""
-    tables = {}
-    for value, runs in groups.items():
-        known = [chosen.judgement.tables[run] for run in runs if run in chosen.judgement.tables]
-        if known:
-            tables[repr(value)] = settings_table.mean_table(known)
-    return judgement.judge(tables, chosen.metric, chosen.margin, chosen.population)
 
 
 def _group_styles(groups: dict[Any, list[str]], setting: str) -> dict[str, RunStyle]:

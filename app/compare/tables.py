@@ -11,10 +11,11 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from app.figures import labels
 from app.state import cache
 from peftcore import paths
 from peftcore.adapters.base import METHODS
-from peftcore.analysis import draws, flips, fronts, judgement, run_tables, slices
+from peftcore.analysis import draws, flips, fronts, judgement, run_tables, settings_table, slices
 from peftcore.analysis.flips import Flips
 from peftcore.analysis.forgetting import forgetting_table
 from peftcore.analysis.inference import Population, SeedItemTable
@@ -83,6 +84,28 @@ def all_answers(run: Run) -> pd.DataFrame:
 def label_answers(run: Run) -> pd.DataFrame:
     """Return seed, example, label and what was answered; not to be changed."""
     return run.answers(run_tables.LABEL_COLUMNS)
+
+
+@st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)
+def confusion_counts(run: Run, label_names: tuple[str, ...]) -> pd.DataFrame:
+    """Return how often each gold label got each answer; not to be changed."""
+    return labels.confusion_counts(label_answers(run), label_names)
+
+
+@st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=BY_RESULTS)
+def judge_groups(
+    runs: list[Run], metric: str, margin: float, population: Population, setting: str
+) -> JudgedRuns:
+    """Judge groups of runs with equal values of a setting as if each were one run.
+
+    Groups are named by their values as Python writes them.
+    """
+    known, means = judge(runs, metric, margin, population).tables, {}
+    for value, ids in settings_table.group_by_setting(runs, setting).items():
+        own = [known[run] for run in ids if run in known]
+        if own:
+            means[repr(value)] = settings_table.mean_table(own)
+    return judgement.judge(means, metric, margin, population)
 
 
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=BY_RESULTS)

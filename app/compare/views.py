@@ -235,8 +235,8 @@ def show_confusions(chosen: Comparison) -> None:
         return
     columns = st.columns(2)
     for index, run in enumerate(chosen.runs):
-        style, answers = chosen.styles[run.id], tables.label_answers(run)
-        counts = labels.confusion_counts(answers, label_names)
+        style = chosen.styles[run.id]
+        counts = tables.confusion_counts(run, tuple(label_names))
         with columns[index % 2]:
             chart(
                 labels.confusion_heatmap(counts, style.name, style.colour),

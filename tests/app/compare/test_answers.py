@@ -1,7 +1,15 @@
 """Answers of several runs side by side."""
 
+import pandas as pd
 from support.pages import html, open_page, words
 from support.runs import make_run, make_runs
+
+from app.compare import answers as compare_answers
+
+FILTERS = (
+    *(compare_answers.EVERY, compare_answers.DISAGREE),
+    *(compare_answers.WRONG, compare_answers.SPLIT),
+)
 
 
 def test_answers_stand_side_by_side_and_are_filtered():
@@ -56,3 +64,22 @@ def test_the_page_of_cards_stands_in_the_address_for_each_filter():
     assert page.query_params["compare.page.All"] in ("3", ["3"])
     gone = open_page("compare", "Answers", **{"compare__page__All": "9"})
     assert "no page “9” here" in words(gone)
+
+
+def test_each_filter_keeps_the_examples_it_names():
+    answers = pd.DataFrame(
+        {
+            "example": ["b", "b", "a", "a", "c", "c", "d", "d"],
+            "label": ["x", "x", "x", "x", "x", "x", None, None],
+            "predicted": ["x", "x", "x", "y", "y", "y", None, None],
+            "text": ["1", "2", "1", "1", "1", "1", "1", "2"],
+            "correct": [True, True, True, False, False, False, None, None],
+        }
+    )
+    found = {each: compare_answers.filter_examples(answers, each) for each in FILTERS}
+    assert found == {
+        compare_answers.EVERY: ["b", "a", "c", "d"],
+        compare_answers.DISAGREE: ["a", "d"],
+        compare_answers.WRONG: ["a", "c"],
+        compare_answers.SPLIT: ["a"],
+    }
