@@ -13,6 +13,9 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
+from peftcore import paths
+from peftcore.errors import BadInput
+
 
 async def health(_request: Request) -> PlainTextResponse:
     """Answer that the server lives."""
@@ -29,8 +32,6 @@ def find_missing() -> str:
     """Return what is not there, in a word; empty if everything is."""
     import sqlalchemy as sa
 
-    from peftcore import paths
-    from peftcore.errors import BadInput
     from peftcore.system.database import Database
 
     try:

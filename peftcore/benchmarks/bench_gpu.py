@@ -288,6 +288,7 @@ def _time_attention(load: GpuLoad, left: float) -> list[CardFinding]:
     seen = seen.tril(prefix)  # causal over the content, the prefix in every query's sight
 
     def openly() -> torch.Tensor:
+        """Attend step by step; returns (rows, heads, tokens, features)."""
         scores = (query @ key.mT).float() * features**-0.5
         weights = scores.masked_fill(~seen, torch.finfo(scores.dtype).min).softmax(-1)
         return weights.to(dtype) @ value
@@ -316,6 +317,7 @@ def _flex_attention(
     from torch.nn.attention.flex_attention import create_block_mask, flex_attention
 
     def in_sight(_row: Any, _head: Any, at: torch.Tensor, of: torch.Tensor) -> torch.Tensor:
+        """Say, in the mask (q, k), whether a query sees a key."""
         return of <= at + prefix
 
     tokens, keys = query.shape[2], key.shape[2]

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from peftcore.analysis.run_diagnosis import Remedy, diagnose, read_curves
+from peftcore.api.bases import load_base
 from peftcore.cli import app, options
 from peftcore.runs.store import RunStore
 from peftcore.system import printing
@@ -33,7 +34,6 @@ def diagnose_run(
     opened = RunStore().open(run)
     measured = None
     if not curves_only and (opened.folder / "adapter.safetensors").is_file():
-        from peftcore.api.bases import load_base
         from peftcore.labs.diagnosis import measure_adapter
 
         measured = measure_adapter(opened, load_base(opened.spec.base))

@@ -100,7 +100,7 @@ class UniPELT(Adapter):
         ]
 
     def create(self, initializer: SeededInitializer) -> dict[str, Tensor]:
-        """Create the parts as LoRA, bottleneck and prefix tuning do, and gates that are zero."""
+        """Create parts (s, v, …) as LoRA, bottleneck and prefix tuning do, and gates of zero."""
         rank, narrow, tensors = self.config.rank, self.config.width, {}
         for part in self.products:
             key = target_modules.layer_key(part)

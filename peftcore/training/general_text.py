@@ -22,6 +22,7 @@ from peftcore.adapters.measured_rates import LARGE_BASE
 from peftcore.data import sources
 from peftcore.errors import BadInput
 from peftcore.models import catalog
+from peftcore.tasks.miniworld import held_out
 
 SPLITS = ("test", "validation", "train")
 TEXT_SOURCE = "glue_qnli"
@@ -90,14 +91,10 @@ def _a_part(text: GeneralText) -> GeneralText:
 
 
 def _miniworld_passages() -> list[str]:
-    from peftcore.tasks.miniworld import held_out
-
     return held_out.sample_passages(PASSAGES)
 
 
 def _miniworld_pairs() -> SentencePairs:
-    from peftcore.tasks.miniworld import held_out
-
     chosen = held_out.sample_minimal_pairs(PAIRS)
     return SentencePairs(
         "Miniworld minimal pairs",

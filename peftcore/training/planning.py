@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from peftcore import tasks
-from peftcore.adapters.base import METHODS
+from peftcore.adapters.base import METHODS, Adapter
 from peftcore.data.corrupted_explanations import check_corruption
 from peftcore.data.label_words import check_words
 from peftcore.data.templates import find_template
@@ -76,16 +76,7 @@ def build_spec(
                 f"{name} reads but cannot write, and {task_definition.title} asks for text: "
                 "choose an encoder-decoder or a decoder"
             )
-    training_settings = _make_settings(Training, training)
-    if not method_class.trains():  # nothing of it decides anything but the draw of examples
-        # what is read and drawn, and how
-        kept = {"shots", "dev", "precision", "label_words", "template", "explanations"}
-        names = [name for name in Training.model_fields if name not in kept]
-        training_settings = _with_defaults(training_settings, *names)
-    elif training_settings.learning_rate is None:
-        training_settings = training_settings.model_copy(
-            update={"learning_rate": method_class.default_learning_rate(kind, facts.parameters)}
-        )
+    training_settings = _with_rate(_make_settings(Training, training), method_class, facts)
     training_settings = _with_standardisation(training_settings, kind)
     training_settings = _with_words(training_settings, kind, task_definition)
     training_settings = _with_phrasing(training_settings, kind, task_definition)
@@ -166,6 +157,17 @@ def _with_defaults(settings: S, *names: str) -> S:
     fields = type(settings).model_fields
     values = {name: fields[name].get_default(call_default_factory=True) for name in names}
     return settings.model_copy(update=values)
+
+
+def _with_rate(training: Training, method: type[Adapter], facts: _BaseFacts) -> Training:
+    """Fill in the method's rate; where it trains nothing, keep what is read and drawn alone."""
+    if not method.trains():
+        kept = {"shots", "dev", "precision", "label_words", "template", "explanations"}
+        return _with_defaults(training, *(n for n in Training.model_fields if n not in kept))
+    if training.learning_rate is not None:
+        return training
+    rate = method.default_learning_rate(facts.kind, facts.parameters)
+    return training.model_copy(update={"learning_rate": rate})
 
 
 def _with_standardisation(training: Training, kind: str) -> Training:

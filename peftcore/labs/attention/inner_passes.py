@@ -101,7 +101,7 @@ class LayerStates:
         return LayerPass(logits.float(), self._hooks.states)
 
     def read_layers(self, batch: Batch) -> Iterator[Tensor]:
-        """Yield what layers of the decoder would write if they were the last, (l, t', words) each.
+        """Yield what layers of the decoder would write if they were the last, (l, t, words) each.
 
         batch has one row.  States of some layers at a time take the place of the last layer's
         output, in a row each, so final norm and head are the model's own.
@@ -113,6 +113,7 @@ class LayerStates:
             states = torch.cat([own.states[layer] for layer in part])
 
             def exchange(layer: Layer, out: Tensor, states: Tensor = states) -> Tensor:
+                """Put states (l, t, d) in place of the last layer's output."""
                 return states if layer == depth[-1] else out
 
             yield self.run(batch.repeated(len(part)), exchange).logits

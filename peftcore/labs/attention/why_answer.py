@@ -242,6 +242,7 @@ def _patched(
         part = rows[start : start + ROWS_AT_ONCE]
 
         def exchange(layer: Layer, out: Tensor, part: Sequence[set[Layer]] = part) -> Tensor:
+            """Exchange the output (n, t, d) of the layers of each row."""
             out = out.clone()
             for row, exchanged in enumerate(part):
                 if layer in exchanged:

@@ -20,6 +20,7 @@ from peftcore.adapters.base import METHODS, Adapter
 from peftcore.analysis import scaling
 from peftcore.errors import BadInput
 from peftcore.models.token_names import vocabulary_names
+from peftcore.training.checkpoint import load_adapter
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,8 +119,6 @@ def require_soft_prompt(run: Run) -> None:
 
 def read_soft_prompt(run: Run, base: BaseModel, step: int | None = None) -> SoftPrompt:
     """Load the soft prompt a run ended with, or had at a kept step."""
-    from peftcore.training.checkpoint import load_adapter
-
     require_soft_prompt(run)
     return _soft_prompt(load_adapter(run, base, step), run)
 

@@ -168,7 +168,7 @@ class _History:
         self._hits: list[Tensor] = []
 
     def add(self, loss: Tensor, hits: Tensor) -> None:
-        """Take in a step: losses (s · starts,), and which sequences were right (s · starts, b)."""
+        """Take in a step: losses (r,) of s · starts rows, and which sequences were right (r, b)."""
         self._losses.append(loss)
         self._hits.append(hits.float().mean(1))
 
@@ -185,17 +185,17 @@ class _History:
         return _rounded(self.last[-1].view(self.seeds, -1).min(1).values)
 
     def best_starts(self) -> Tensor:
-        """Return the row of each seed's start with the lowest mean loss since the last report."""
+        """Return the rows (s,) of each seed's start of lowest mean loss since the last report."""
         best = self.means[-1].view(self.seeds, -1).nan_to_num(torch.inf).argmin(1)
         return torch.arange(self.seeds) * self.starts + best
 
     def losses(self, kept: Tensor) -> list[tuple[int, list[float]]]:
-        """Return step and losses of the rows that are kept."""
+        """Return step and losses of the rows (k,) that are kept."""
         pairs = zip(self.steps, self.last, strict=True)
         return [(step, _rounded(values[kept])) for step, values in pairs]
 
     def right(self, kept: Tensor) -> list[tuple[int, list[float]]]:
-        """Return step and percent right since the report before, of the rows that are kept."""
+        """Return step and percent right since the report before, of the rows (k,) that are kept."""
         pairs = zip(self.steps, self.shares, strict=True)
         return [(step, _rounded(values[kept])) for step, values in pairs]
 

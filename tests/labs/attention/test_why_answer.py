@@ -9,7 +9,7 @@ from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.data.task import Example
 from peftcore.errors import BadInput
 from peftcore.labs.attention import why_answer
-from peftcore.labs.attention.inner_passes import LayerStates, put_in_place
+from peftcore.labs.attention.inner_passes import LayerStates
 from peftcore.models.batching import ExampleBatcher
 
 EXAMPLE = Example("1", "a cat sat there", "yes because it did.", "yes")
@@ -109,9 +109,3 @@ def test_an_encoder_writes_nothing(tiny):
 def test_a_text_of_nothing_leaves_nothing_out(tiny):
     with pytest.raises(BadInput, match="left out"):
         why_answer.leave_out(*pair(tiny("t5"), "lora"), Example("3", "", "yes"))
-
-
-def test_states_are_exchanged_from_the_right():
-    out, states = torch.zeros(4, 1), torch.arange(1.0, 3.0)[:, None]
-    assert put_in_place(out, states)[:, 0].tolist() == [0, 0, 1, 2]
-    assert put_in_place(torch.zeros(1, 1), states)[:, 0].tolist() == [2]
