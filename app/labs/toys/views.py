@@ -71,8 +71,9 @@ def show_experiment(frame: Frame, number: str) -> None:
         if note:
             st.caption(note)
     if number == PATTERN_EXPERIMENT and state_cache.imports_ready():
+        digits = _pick_digits(controls, source)
         with frame.picture:
-            _show_heads(frame, controls, source)
+            _show_heads(frame, controls, source, digits)
         with frame.below:
             _show_scores(source)
     else:
@@ -84,8 +85,10 @@ def show_experiment(frame: Frame, number: str) -> None:
             _show_scores(source)
         with frame.below:
             st.subheader("What a head looks at", anchor=False)
+            controls = st.container(horizontal=True, vertical_alignment="bottom")
+            digits = _pick_digits(controls, source)
             if wait_for_imports.ready_or_wait(LAB):
-                _show_heads(frame, st.container(horizontal=True), source)
+                _show_heads(frame, controls, source, digits)
     with frame.below:
         _show_run_panel(number)
 
@@ -114,17 +117,25 @@ def _show_scores(source: cache.ResultSource) -> None:
     ).caption(findings.quiet_line(source))
 
 
-def _show_heads(frame: Frame, controls: DeltaGenerator, source: cache.ResultSource) -> None:
+def _pick_digits(place: DeltaGenerator, source: cache.ResultSource) -> tuple[int, ...]:
+    """Offer the digits that all models read; BadInput if others are typed."""
+    length = source.recipe.shape.length
+    with place:
+        typed = subject.typed(
+            LAB, f"digits-{length}", f"{length} digits from 0 to 7", first=DEFAULT_DIGITS[:length]
+        )
+    return cache.parse_digits(typed, length)
+
+
+def _show_heads(
+    frame: Frame,
+    controls: DeltaGenerator,
+    source: cache.ResultSource,
+    typed_digits: tuple[int, ...],
+) -> None:
     """The attention of one head in the base and its adaptations, over one string of digits."""
     shape = source.recipe.shape
     with controls:
-        typed = subject.typed(
-            LAB,
-            f"digits-{shape.length}",
-            f"{shape.length} digits from 0 to 7",
-            first=DEFAULT_DIGITS[: shape.length],
-        )
-        typed_digits = cache.parse_digits(typed, shape.length)
         layer = _pick_number("layer", "Layer", shape.layers)
         head = _pick_number("head", "Head", shape.heads)
         with_front = Choice(LAB, "front", "Positions in front, too", [False, True]).as_toggle(

@@ -78,7 +78,9 @@ def test_a_prefix_leaves_the_pattern_among_the_digits_in_the_first_layer(monkeyp
     monkeypatch.setattr("app.state.cache.imports_ready", lambda: True)
     page = open_page("toys")
     change = {
-        name: float(re.search(rf"\*\*{name}[^*]*\*\*: largest change ([0-9.e-]+)", words(page))[1])
+        name: float(
+            re.search(rf"\*\*{name}[^*]*\*\*: largest change ([0-9.]+(e-[0-9]+)?)", words(page))[1]
+        )
         for name in ("prefix", "fine-tuned")
     }
     assert change["prefix"] < 1e-5 < 0.01 < change["fine-tuned"]
