@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -28,6 +29,11 @@ class ListedRun:
     metric: str = ""
     score: float | None = None
     shipped: bool = False
+
+    @functools.cached_property
+    def setting_texts(self) -> dict[str, str]:
+        """Dotted name of every setting → its value as text."""
+        return {name: setting_text(value) for name, value in all_settings(self.spec).items()}
 
     def manifest(self) -> dict[str, Any]:
         """Return nothing: a list does not say what produced a run."""
@@ -67,11 +73,7 @@ class RunFilter:
     def _has_settings(self, run: ListedRun) -> bool:
         if not self.settings:
             return True
-        values = all_settings(run.spec)
-        return all(
-            name in values and setting_text(values[name]) in wanted
-            for name, wanted in self.settings.items()
-        )
+        return all(run.setting_texts.get(name) in wanted for name, wanted in self.settings.items())
 
     def _has_text(self, run: ListedRun) -> bool:
         words = self.text.casefold().split()
@@ -93,8 +95,8 @@ def settings_that_vary(runs: Sequence[ListedRun]) -> dict[str, list[str]]:
     """Return dotted name → its values as text, the commonest first, of settings that differ."""
     values: dict[str, Counter[str]] = {}
     for run in runs:
-        for name, value in all_settings(run.spec).items():
-            values.setdefault(name, Counter())[setting_text(value)] += 1
+        for name, text in run.setting_texts.items():
+            values.setdefault(name, Counter())[text] += 1
     return {
         name: [text for text, _ in count.most_common()]
         for name, count in values.items()

@@ -18,7 +18,7 @@ from typing import Any, get_args
 
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.system import safetensors_files
+from peftcore.system import atomic_files, safetensors_files
 from peftcore.system.job_folder import PHASES, STORED_STATES, JobState
 
 PARQUET_MARK = b"PAR1"  # at both ends of a whole file
@@ -32,7 +32,7 @@ def find_damage(folder: Path) -> str:
     Files are looked at again when one of them has changed.
     """
     try:
-        stamp = tuple(_stamp(folder / name) for name in CHECKS)
+        stamp = tuple(atomic_files.file_stamp(f"{folder}/{name}") for name in CHECKS)
         if stamp[0] is None:  # what is missing now may come
             return _find_damage.__wrapped__(folder, stamp)
         return _find_damage(folder, stamp)
@@ -40,17 +40,8 @@ def find_damage(folder: Path) -> str:
         return f"it cannot be read ({error.strerror})"
 
 
-def _stamp(file: Path) -> tuple[int, int] | None:
-    """Return size and time of change of a file, None if it is missing."""
-    try:
-        found = file.stat()
-    except FileNotFoundError:
-        return None
-    return found.st_size, found.st_mtime_ns
-
-
-@functools.lru_cache(maxsize=10_000)
-def _find_damage(folder: Path, stamp: tuple[tuple[int, int] | None, ...]) -> str:
+@functools.lru_cache(maxsize=20_000)
+def _find_damage(folder: Path, stamp: tuple[tuple[int, int, int] | None, ...]) -> str:
     for (name, check), known in zip(CHECKS.items(), stamp, strict=True):
         file = folder / name
         if known is None:

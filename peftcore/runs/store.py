@@ -17,8 +17,11 @@ half-way leaves files that can be read: a torn last line is skipped.
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import json
 import math
+import os
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -154,7 +157,9 @@ class Run(JobFolder[RunStatus]):
 
     def manifest(self) -> dict[str, Any]:
         """Read what produced the results: fingerprint of the base, hash of the data, versions."""
-        return atomic_files.read_json(self.folder / "manifest.json")
+        file = f"{self.folder}/manifest.json"
+        stamp = atomic_files.file_stamp(file)
+        return dict(_read_object(file, stamp)) if stamp else {}
 
     def forgetting(self) -> Forgetting | None:
         """Read what it forgot; None where that was not measured.
@@ -439,20 +444,36 @@ def _seed_rows(run: Run, status: RunStatus) -> list[dict[str, Any]]:
 
 def _runs_in(folder: Path, is_demo: bool) -> Iterator[Run]:
     """Yield the readable runs of a folder; links are not followed."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        if RUN_ID.fullmatch(path.name) and not path.is_symlink():
-            run = _load_run(path, is_demo)
-            if run:
-                yield run
+    with os.scandir(folder) if folder.is_dir() else contextlib.nullcontext(()) as entries:
+        names = [e.name for e in entries if RUN_ID.fullmatch(e.name) and not e.is_symlink()]
+    for name in names:
+        run = _load_run(folder / name, is_demo)
+        if run:
+            yield run
 
 
 def _load_run(folder: Path, is_demo: bool) -> Run | None:
     """Load the run in a folder; None if there is none or one of its files is damaged."""
     if not is_demo and damage.find_damage(folder):
         return None
-    stored = atomic_files.read_json(folder / "spec.json")
+    file = f"{folder}/spec.json"
+    stamp = atomic_files.file_stamp(file)
+    spec = _read_spec(file, stamp) if stamp else None
+    return Run(folder, spec, is_demo) if spec else None
+
+
+@functools.lru_cache(maxsize=20_000)
+def _read_object(file: str, _stamp: tuple[int, int, int]) -> dict[str, Any]:
+    """Read an object as its file is now."""
+    return atomic_files.read_json(Path(file))
+
+
+@functools.lru_cache(maxsize=20_000)
+def _read_spec(file: str, _stamp: tuple[int, int, int]) -> RunSpec | None:
+    """Read a spec as its file is now; None if it holds none."""
+    stored = atomic_files.read_json(Path(file))
     try:
-        return Run(folder, RunSpec.make(stored), is_demo) if stored else None
+        return RunSpec.make(stored) if stored else None
     except BadInput:
         return None
 

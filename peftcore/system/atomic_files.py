@@ -78,6 +78,18 @@ def read_json_lines(path: Path) -> list[dict[str, Any]]:
     return rows
 
 
+def file_stamp(path: str | Path) -> tuple[int, int, int] | None:
+    """Return inode, size and time of change, which change with a file's content; None if missing.
+
+    The inode, because a file that is replaced twice within a tick of the clock has one time.
+    """
+    try:
+        found = os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def modified_ns(path: Path) -> int:
     """Return when a file was changed, in nanoseconds since the epoch; 0 if it is missing."""
     try:

@@ -14,6 +14,7 @@ touched status.json for a while.  Whose turn it is to run is decided in `jobs.qu
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import os
 import secrets
@@ -98,6 +99,12 @@ class JobStatus:
         return self.seconds / self.done * (self.of - self.done) if self.done else None
 
 
+@functools.lru_cache(maxsize=20_000)
+def _read_status(kind: Any, file: str, _stamp: tuple[int, int, int]) -> Any:
+    """Read a status as its file is now; a list of thousands of jobs asks for it again and again."""
+    return kind.parse(atomic_files.read_json(Path(file)))
+
+
 class JobFolder(Generic[StatusType]):
     """The folder of a job of any kind; those that ship with the project are fixed."""
 
@@ -133,7 +140,12 @@ class JobFolder(Generic[StatusType]):
 
     def stored_status(self) -> StatusType:
         """Read the state as it was written last, whatever became of its process."""
-        return self.STATUS.parse(atomic_files.read_json(self.folder / "status.json"))
+        file = f"{self.folder}/status.json"
+        stamp = atomic_files.file_stamp(file)
+        if stamp is None:
+            return self.STATUS.parse({})
+        status: StatusType = _read_status(self.STATUS, file, stamp)
+        return status
 
     def write_status(self, **changes: Any) -> StatusType:
         """Change some fields; "running" is signed with this process, other states are released."""

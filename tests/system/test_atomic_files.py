@@ -108,3 +108,14 @@ def test_a_file_that_finds_no_room_leaves_the_old_one_and_nothing_else(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["lines", "old"]
     atomic_files.append_lines(tmp_path / "lines", '{"step": 2}\n')
     assert [row["step"] for row in atomic_files.read_json_lines(tmp_path / "lines")] == [1, 2]
+
+
+def test_a_file_that_is_replaced_within_a_tick_of_the_clock_has_another_stamp(tmp_path):
+    path = tmp_path / "status.json"
+    assert atomic_files.file_stamp(path) is None
+    atomic_files.replace_file(path, b'{"a": 1}')
+    first, times = atomic_files.file_stamp(path), os.stat(path)
+    atomic_files.replace_file(path, b'{"a": 2}')
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert atomic_files.file_stamp(path) != first
+    assert atomic_files.file_stamp(f"{path}/below") is None
