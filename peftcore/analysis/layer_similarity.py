@@ -19,13 +19,22 @@ def linear_cka(first: Array, second: Array) -> float:
 
     Centred kernel alignment (arXiv:1905.00414): one where the states are the same but for a
     rotation, a shift and one factor, zero where no direction of one goes with one of the other.
-    nan where one of them does not vary.
+    With few positions for the width even unrelated states come near one.  nan where one of them
+    does not vary.
     """
     x, y = (states.astype(np.float64) - states.mean(0) for states in (first, second))
     own = np.linalg.norm(x.T @ x) * np.linalg.norm(y.T @ y)
     if own <= 1e-12 * max(len(x), 1):
         return float("nan")
     return float(np.linalg.norm(y.T @ x) ** 2 / own)
+
+
+def mean_cosine(first: Array, second: Array) -> float:
+    """Return the mean over positions of the cosine of states (n, d) at the same position."""
+    lengths = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    known = lengths > 0
+    products = (first * second).sum(1)
+    return float((products[known] / lengths[known]).mean()) if known.any() else float("nan")
 
 
 def cka_by_layer(first: Array, second: Array) -> Array:

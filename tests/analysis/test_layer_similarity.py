@@ -3,7 +3,13 @@
 import numpy as np
 import pytest
 
-from peftcore.analysis.layer_similarity import cka_by_layer, gaps_by_layer, layer_gap, linear_cka
+from peftcore.analysis.layer_similarity import (
+    cka_by_layer,
+    gaps_by_layer,
+    layer_gap,
+    linear_cka,
+    mean_cosine,
+)
 
 
 def states(seed=0, n=30, d=6):
@@ -33,6 +39,18 @@ def test_it_equals_the_alignment_of_centred_gram_matrices():
 
 def test_states_that_do_not_vary_have_none():
     assert np.isnan(linear_cka(np.ones((5, 3)), states(n=5, d=3)))
+
+
+def test_states_that_vary_apart_have_no_alignment():
+    """Two signs that never go together."""
+    assert linear_cka(np.array([[1.0], [1], [-1], [-1]]), np.array([[1.0], [-1], [1], [-1]])) == 0
+
+
+def test_cosine_is_the_mean_over_positions():
+    first = np.array([[1.0, 0], [0, 2.0], [0, 0]])
+    second = np.array([[3.0, 0], [1.0, 0], [1.0, 1.0]])
+    assert mean_cosine(first, second) == pytest.approx(0.5)  # the third has no direction
+    assert np.isnan(mean_cosine(np.zeros((2, 2)), np.ones((2, 2))))
 
 
 def test_seeds_and_layers_are_compared_each_with_its_own():

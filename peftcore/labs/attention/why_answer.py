@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from peftcore.analysis.representations import linear_cka, mean_cosine
+from peftcore.analysis.layer_similarity import linear_cka, mean_cosine
 from peftcore.errors import BadInput
 from peftcore.labs.attention.capture import check_length, example_tokens
 from peftcore.labs.attention.inner_passes import ROWS_AT_ONCE, Layer, LayerStates, put_in_place
