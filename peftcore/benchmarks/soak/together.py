@@ -115,27 +115,26 @@ def wait_until_healthy(app: subprocess.Popen[bytes]) -> None:
 
 
 def work_together(campaign: Campaign, runs: int) -> Row:
-    """Serve one workspace by two apps and two workers, and see every run done once."""
+    """Serve one workspace by two apps and two workers, and see every run done once.
+
+    One worker is started here; the other by the apps, which look after the queue.
+    """
     row = Row("two apps and two workers", f"one workspace, {runs} runs", runs)
     specs = [homes.small_spec(first_seed=number) for number in range(runs)]
     base = campaign.load_base()
 
-    def worker(device: str) -> Callable[[children.Acknowledge], None]:
-        def work(acknowledge: children.Acknowledge) -> None:
-            """Work off the queue."""
-            Worker(Queue(), device, load_base=lambda n, d: base).run(once=True)
-
-        return work
+    def work(acknowledge: children.Acknowledge) -> None:
+        """Work off the queue."""
+        Worker(Queue(), "cpu", load_base=lambda n, d: base).run(once=True)
 
     with campaign.home() as home, served_app(home) as first, served_app(home) as second:
         wait_until_healthy(first)
         wait_until_healthy(second)
         homes.submit(home, *specs)
-        workers = [children.fork(home, worker(name), "a worker") for name in ("cpu", "auto")]
-        with children.ending(*workers):
+        worker = children.fork(home, work, "a worker")
+        with children.ending(worker):
             _wait_until_done(home, specs)
-            for each in workers:  # which write the last row after the last file
-                each.wait()
+            worker.wait()  # which writes the last row after the last file
         for spec in specs:
             run = homes.open_run(home, spec)
             done = run.log().count(" Done\n")
