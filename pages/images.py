@@ -2,15 +2,10 @@
 
 import streamlit as st
 
-from app.labs.images import interactive_views, views
-from app.ui import charts, errors, widgets
+from app.labs.images import interactive_views, selection, views
+from app.ui import errors
+from app.ui.frame import lab_frame
 
-st.title("Images", anchor=False)
-st.caption(
-    "Two small models draw pictures pixel by pixel from a prompt: real handwritten digits, of "
-    "which one was left out, and coloured scenes. Adapters teach them something new from a handful "
-    "of examples, after arXiv:2507.10855; how its atoms are computed is reconstructed."
-)
 VIEWS = {
     "Methods": views.show_methods,
     "Fewer atoms": interactive_views.show_fewer_atoms,
@@ -25,9 +20,8 @@ VIEWS = {
 @errors.guarded
 def explore_images() -> None:
     """The chosen view; changes in it leave the rest of the page alone."""
-    view = widgets.view_switch("images", VIEWS)
-    VIEWS[view]()
+    with lab_frame(selection.LAB, "Images", list(VIEWS)) as frame:
+        VIEWS[frame.view](frame)
 
 
 explore_images()
-charts.image_format_control()

@@ -47,6 +47,6 @@ def lab_steps(run: Run, uses: RunUses) -> list[NextStep]:
         if lab == "landscape":
             query["landscape.run"] = run.id
         if lab == "images":
-            query["images.task"] = run.spec.task
+            query["kind"] = run.spec.task
         steps.append(NextStep(lab, nav.find_page(lab).title, query))
     return steps

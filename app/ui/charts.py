@@ -69,9 +69,18 @@ def picture(
 
 
 def picture_menu(
-    key: str, name: str, alt: str, table: Table | None, *, is_chart: bool = True
+    key: str,
+    name: str,
+    alt: str,
+    table: Table | None,
+    *,
+    is_chart: bool = True,
+    svg: Callable[[], bytes] | None = None,
 ) -> DeltaGenerator:
-    """The menu below a picture; returns the place beside it."""
+    """The menu below a picture; returns the place beside it.
+
+    What is no chart is saved as the file that `svg` makes, if it makes one.
+    """
     with st.container(horizontal=True, key=f"quiet-{key.replace('.', '-')}"):
         quiet = st.container(width="stretch")
         with st.popover("Save", type="tertiary", icon=":material/download:", key=f"{key}.menu"):
@@ -88,6 +97,15 @@ def picture_menu(
                 )
             if is_chart:
                 page_actions.save_picture(key, name)
+            elif svg is not None:
+                st.download_button(
+                    "SVG",
+                    svg,
+                    file_name=f"{name}.svg",
+                    mime="image/svg+xml",
+                    key=f"{key}.svg",
+                    on_click="ignore",
+                )
     if shown and table is not None:
         st.dataframe(table() if callable(table) else table, hide_index=True, alt=alt)
     return quiet

@@ -367,7 +367,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         (choose_option("Task", "Unseen shape"), choose_option("Task", "Unseen digit")),
     ),
     (
-        "images?images.view=Fewer+atoms",
+        "images?view=Fewer+atoms",
         "another count of atoms",
         SLIDER,
         (_slider_key("ArrowLeft"), _slider_key("ArrowRight")),

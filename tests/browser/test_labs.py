@@ -24,6 +24,7 @@ VIEWS = {
     "atoms": ("Map", "Sparsity", "Text", "Pruning", "One atom", "Two runs", "Density"),
     "components": ("Map", "Grid", "Explanations"),
     "toys": ("01 A new pattern", "03 Composing, counting", "Capacity"),
+    "images": ("Methods", "Fewer atoms", "Layers", "Single atoms", "Concept and style", "Editing"),
 }
 UNUSUAL = {  # what the link that is walked from says, so that a default would be noticed
     "attention": "seed=1&example=3&layer=decoder-2&head=4",
@@ -33,9 +34,10 @@ UNUSUAL = {  # what the link that is walked from says, so that a default would b
     "atoms": "seed=1",
     "components": "cells=LayerNorm",
     "toys": "digits-6=700315",
+    "images": "kind=pictures_style&seed=1",
 }
 ASKED_FOR = {("attention", "Over a data set"), ("atoms", "One atom")}  # open on a button
-DRAWN = (".js-plotly-plot", "iframe[srcdoc]", "[class*=st-key-components-map]")
+DRAWN = (".js-plotly-plot", "iframe[srcdoc]", "[class*=st-key-components-map]", ".pictures")
 PICTURE = f".st-key-frame-picture :is({', '.join(DRAWN)})"
 SHARE = """box => {
   const r = box.getBoundingClientRect();

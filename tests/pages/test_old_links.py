@@ -8,8 +8,13 @@ from support.pages import MAIN, open_page, sound, words
 from app.ui.url_state import RENAMED_VIEWS
 from peftcore.system.faults import log_file
 
-LABS_ON_THE_FRAME = ("attention", "limits", "landscape", "scaling", "atoms", "components", "toys")
-RENAMED_CHOICES = {"toys.experiment": "toys.view"}  # of labs that came onto the frame later
+LABS_ON_THE_FRAME = (
+    *("attention", "limits", "landscape", "scaling", "atoms", "components", "toys", "images"),
+)
+RENAMED_CHOICES = {
+    "toys.experiment": "toys.view",
+    "images.task": "images.kind",
+}  # of labs that came onto the frame later
 
 
 @pytest.fixture(autouse=True)

@@ -8,12 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.figures import images as figures
-from app.ui import charts, widgets
+from app.ui import charts
 from peftcore.tasks.images.canvas import Picture
+
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
 
 Panels = Mapping[str, Sequence[Picture]]
 STYLE = """<style>
@@ -40,25 +44,20 @@ class ImageGrid:
     columns: int = 4  # images side by side in a panel
     across: int = 3  # panels side by side where there is space
 
-    def show(self, key: str, name: str) -> None:
-        """Show the panels, the same as a table, and both as files called `name`."""
+    def show(self, key: str, name: str) -> DeltaGenerator:
+        """Show the panels, and a menu that saves them and their table as files called `name`.
+
+        Returns the place beside the menu, for a quiet line of what the pictures rest on.
+        """
         st.html(STYLE + self.html())
-        with st.expander(charts.TABLE_TITLE, icon=charts.TABLE_ICON):
-            widgets.table_with_download(
-                figures.image_table(self.panels, self.descriptions),
-                key=f"{key}.table",
-                name=name,
-                alt="Every picture",
-            )
-            st.download_button(
-                "Download the pictures as SVG",
-                self.svg(),
-                file_name=f"{name}.svg",
-                mime="image/svg+xml",
-                key=f"{key}.svg",
-                on_click="ignore",
-                icon=":material/image:",
-            )
+        return charts.picture_menu(
+            key,
+            name,
+            "Every picture",
+            lambda: figures.image_table(self.panels, self.descriptions),
+            is_chart=False,
+            svg=self.svg,
+        )
 
     def html(self) -> str:
         """Return the panels as HTML."""

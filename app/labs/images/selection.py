@@ -1,28 +1,33 @@
 """What the Images page is about: the task, a run of it, a seed and a prompt.
 
-The task lives in the address and is the same in every view.
+The address calls the task `kind`: other labs share one task, and none of theirs is drawn.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from app.labs.images import cache
 from app.labs.images.cache import ImagesSubject
 from app.state import wait_for_imports
-from app.ui import pickers, url_state, widgets
+from app.ui import frame as lab_frame
+from app.ui import subject, widgets
+from app.ui.frame import Frame
+from app.ui.subject import Choice
 from peftcore import tasks
 from peftcore.labs.images import results_store
 from peftcore.pretraining import image_models
 from peftcore.runs.store import Run
 from peftcore.tasks.images import digits, recognise, scenes
 
-TASK_PARAM = "images.task"
-FORMER_TASK_PARAM = (
-    "images.weighed"  # what addresses called the task in some views, before all had one
-)
+if TYPE_CHECKING:
+    from streamlit.delta_generator import DeltaGenerator
+
+LAB = "images"
 TASK_TITLES = {
     "pictures_digit": "Unseen digit",
     "pictures_concept": "Unseen shape",
@@ -55,28 +60,21 @@ PROMPTS: Mapping[str, tuple[str, ...]] = {
 DEFAULT_PROMPTS = {"pictures_concept": 1, "pictures_style": 4}  # the prompt a task opens with
 COMBINED_PROMPT = 5  # the prompt that asks for an unseen shape in an unseen style
 OWN_WORDS = "My own words"
+NEEDED = "finished runs of sparse atoms on this task have atoms to draw with"
 
 
-def pick_image_task(task_names: Sequence[str] = results_store.TASKS) -> str:
+def pick_image_task(bar: DeltaGenerator, task_names: Sequence[str] = results_store.TASKS) -> str:
     """Offer these tasks; return the name of the chosen one."""
-    if FORMER_TASK_PARAM in st.query_params:
-        requested = st.query_params[FORMER_TASK_PARAM]
-        del st.query_params[FORMER_TASK_PARAM]
-        st.query_params[TASK_PARAM] = requested
-    on_change = url_state.sync_with_url(
-        _why_task_missing, TASK_PARAM, task_names, format_option=TASK_TITLES.__getitem__
-    )
-    task_name = st.segmented_control(
+    choice = Choice(
+        LAB,
+        "kind",
         "Task",
-        task_names,
-        required=True,
-        format_func=TASK_TITLES.__getitem__,
-        key=TASK_PARAM,
-        on_change=on_change,
+        list(task_names),
+        option_text=TASK_TITLES.__getitem__,
+        missing=_why_task_missing,
     )
-    task = str(task_name)
-    st.caption(TASK_NOTES[task])
-    return task
+    with bar:
+        return choice.as_list(label_visibility="collapsed", width=220)
 
 
 def _why_task_missing(requested: str) -> str:
@@ -87,59 +85,73 @@ def _why_task_missing(requested: str) -> str:
     return f"There are no atoms of “{title}” yet: train sparse atoms on it first."
 
 
-def pick_task_with_atoms() -> tuple[str, list[Run]]:
-    """A task that has a run with atoms, and these runs; empty while none has."""
+def pick_run_of_task(frame: Frame) -> Run | None:
+    """A task that has runs with atoms, and one of these; None while there are none."""
     runs_by_task = cache.atom_runs_by_task()
     if not runs_by_task:
-        show_no_runs("pictures_digit")
-        return "", []
-    task = pick_image_task(tuple(runs_by_task))
-    return task, runs_by_task[task]
-
-
-def pick_subject() -> ImagesSubject | None:
-    """The run, seed and prompt that a view of atoms is about; None while there are none."""
-    task, runs = pick_task_with_atoms()
-    if not task or not wait_for_imports.ready_or_wait("images"):
+        with frame.picture:
+            show_no_runs("pictures_digit")
         return None
-    left, right = st.columns([3, 1])
-    with left:
-        run = pick_run_of_atoms("Run", runs, f"images.run.{task}")
-    with right:
-        seed = pickers.pick_seed([run], f"images.seed.{task}")
-    prompt = pick_prompt(tasks.find_task(task).image_world, DEFAULT_PROMPTS.get(task, 0), task)
-    return ImagesSubject(run, seed, prompt) if prompt else None
+    runs = runs_by_task[pick_image_task(frame.bar, tuple(runs_by_task))]
+    return lab_frame.pick_run(LAB, frame.bar, runs, run_labels(runs), NEEDED)
 
 
-def pick_run_of_atoms(label: str, runs: Sequence[Run], key: str) -> Run:
-    """One of several runs."""
-    runs_by_id = {run.id: run for run in runs}
-    return runs_by_id[
-        st.selectbox(
-            label, list(runs_by_id), format_func=lambda i: _run_label(runs_by_id[i]), key=key
-        )
-    ]
+def pick_subject(frame: Frame) -> ImagesSubject | None:
+    """The run, seed and prompt that a view of atoms is about; None while there are none."""
+    run = pick_run_of_task(frame)
+    if run is None:
+        return None
+    seed = pick_seed(frame.bar, [run])
+    task = run.spec.task
+    with frame.side:
+        prompt = pick_prompt(tasks.find_task(task).image_world, DEFAULT_PROMPTS.get(task, 0))
+    with frame.picture:
+        if not prompt or not wait_for_imports.ready_or_wait(LAB):
+            return None
+    return ImagesSubject(run, seed, prompt)
 
 
-def _run_label(run: Run) -> str:
-    spec = run.spec
-    return f"{spec.training.shots} examples, {spec.training.steps} steps · {run.id}"
+def pick_seed(bar: DeltaGenerator, runs: Sequence[Run]) -> int:
+    """Offer the seeds of runs shown together by their numbers; return the seed's index."""
+    numbers = zip(*(run.spec.population.seed_numbers() for run in runs), strict=False)
+    names = [" and ".join(map(str, dict.fromkeys(each))) for each in numbers]
+    with bar:
+        return lab_frame.pick_seed(LAB, names)
 
 
-def pick_prompt(world: str, first: int, key: str) -> str:
+def pick_run_of_atoms(name: str, label: str, runs: Sequence[Run]) -> Run:
+    """One of several runs, beside the run that all labs share; `name` is its part of an address."""
+    by_id, titles = {run.id: run for run in runs}, run_labels(runs)
+    return by_id[Choice(LAB, name, label, list(by_id), option_text=titles.__getitem__).as_list()]
+
+
+def run_labels(runs: Sequence[Run]) -> dict[str, str]:
+    """Return what runs are called in a list, by id; ids only where nothing else sets them apart."""
+    parts = {
+        run.id: f"{run.spec.training.shots} examples, {run.spec.training.steps} steps"
+        for run in runs
+    }
+    alike = Counter(parts.values())
+    return {
+        run_id: name if alike[name] == 1 else f"{name} · {run_id}" for run_id, name in parts.items()
+    }
+
+
+def pick_prompt(world: str, first: int, name: str = "") -> str:
     """A prompt chosen from a list or typed; empty while none is typed."""
     prompts = PROMPTS[world]
-    left, right = st.columns(2)
-    prompt = left.selectbox(
-        "Prompt", [*prompts, OWN_WORDS], index=first, key=f"images.prompt.{key}"
-    )
+    name = name or world
+    prompt = Choice(
+        LAB, f"prompt-{name}", "Prompt", [*prompts, OWN_WORDS], first=prompts[first]
+    ).as_list()
     if prompt != OWN_WORDS:
-        return str(prompt)
+        return prompt
     model_shape = next(s for s in image_models.IMAGE_MODELS.values() if s.world == world)
-    words = right.text_input(
+    words = subject.typed(
+        LAB,
+        f"words-{name}",
         "My words",
         max_chars=80,
-        key=f"images.own.{key}",
         help=f"Known words: {', '.join(model_shape.vocabulary)}",
     )
     if not words.strip():

@@ -10,10 +10,13 @@ import pandas as pd
 import streamlit as st
 
 from app.figures import images as figures
-from app.labs.images import cache, image_grid, selection
+from app.labs.images import cache, findings, image_grid, selection
+from app.labs.images.selection import LAB
 from app.state.run_catalog import method_title
-from app.ui import job_panel, pickers, widgets
-from app.ui.charts import chart
+from app.ui import job_panel, widgets
+from app.ui.charts import picture
+from app.ui.frame import Frame
+from app.ui.subject import Choice
 from app.ui.widgets import escape_markdown
 from peftcore import tasks
 from peftcore.analysis import change_sentences
@@ -27,23 +30,47 @@ SAME_SHARE = 0.02  # shares that differ by less are equal
 MIX_TITLES = {"none": "No atoms", "concept": "The shape's", "style": "The style's", "both": "Both"}
 
 
-def show_methods() -> None:
+def show_methods(frame: Frame) -> None:
     """Show what every method drew for the same prompts, and how often that was right."""
-    task = selection.pick_image_task()
+    task = selection.pick_image_task(frame.bar)
     runs = _newest_per_method(cache.runs_of_task(task))
     if not runs:
-        selection.show_no_runs(task)
+        with frame.picture:
+            selection.show_no_runs(task)
         return
-    world = tasks.find_task(task).image_world
-    numbers = runs[0].spec.population.seed_numbers()
-    with st.container(horizontal=True):
-        age = pickers.pick_one(
-            "Prompts",
-            ["New", "Old"],
-            "images.age",
-            help="New: what pretraining left out. Old: what the base could draw before",
+    seed = runs[0].spec.population.seed_numbers()[selection.pick_seed(frame.bar, runs[:1])]
+    with frame.side:
+        age = Choice(LAB, "age", "Prompts", ["New", "Old"]).as_buttons(
+            help="New: what pretraining left out. Old: what the base could draw before"
         )
-        seed = st.selectbox("Seed", numbers, key=f"images.methods.seed.{task}", width=120)
+    grid, prompts = _drawn_by_methods(runs, seed, age)
+    stored = {run.id: results_store.load_figure(f"prune-{run.id}") for run in runs}
+    figures_by_run = {run_id: figure for run_id, figure in stored.items() if figure}
+    table = _scores(runs, figures_by_run)
+    share = findings.base_share(list(figures_by_run.values()))
+    frame.say(findings.methods_finding(table, share), findings.methods_guard(table))
+    frame.explain(
+        f"{selection.TASK_NOTES[task]} {reader_note(grid.world)}\n\n"
+        "Every panel is one method; all draw the same prompts with the same chance, so pictures in "
+        "the same place can be compared."
+    )
+    with frame.picture:
+        quiet = grid.show(f"images.methods.{task}.{age}", f"{task}-{age.lower()}")
+        drawn = widgets.escape_markdown("; ".join(dict.fromkeys(prompts)))
+        quiet.caption(
+            findings.quiet_line(runs[0], f"n = {len(prompts)} prompts", f"seed {seed}")
+            + f" · row by row: {drawn}"
+        )
+    with frame.below:
+        st.subheader("Scores", anchor=False)
+        _show_scores(task, table, runs, figures_by_run)
+
+
+def _drawn_by_methods(
+    runs: list[Run], seed: int, age: str
+) -> tuple[image_grid.ImageGrid, list[str]]:
+    """A panel of pictures for every run, and the prompts that all of them drew."""
+    world = tasks.find_task(runs[0].spec.task).image_world
     panels, notes, descriptions = {}, {}, {}
     for run in runs:
         rows = run.answers()
@@ -60,46 +87,41 @@ def show_methods() -> None:
             correct = [
                 bool(recognise.matches_prompt(world, prompt, picture)) for prompt, picture in pairs
             ]
-        notes[name] = f"{sum(correct)} of {len(correct)} match the prompt"
-    prompts = rows.source.tolist()
-    image_grid.ImageGrid(world, panels, notes, descriptions).show(
-        f"images.methods.{task}.{age}", f"{task}-{age.lower()}"
-    )
-    st.caption(
-        f"The same {len(prompts)} prompts, drawn with the same chance by every method, seed "
-        f"{seed}; "
-        f"row by row: {escape_markdown('; '.join(dict.fromkeys(prompts)))}."
-    )
-    _show_scores(task, runs)
+        notes[name] = f"{sum(correct)} of {len(correct)} match"
+    return image_grid.ImageGrid(world, panels, notes, descriptions), rows.source.tolist()
 
 
-def _show_scores(task: str, runs: list[Run]) -> None:
-    """Show the scores of every method on new and old prompts."""
-    stored_figures = {run.id: results_store.load_figure(f"prune-{run.id}") for run in runs}
-    figures_by_run = {run_id: figure for run_id, figure in stored_figures.items() if figure}
+def _scores(runs: list[Run], figures_by_run: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
+    """The scores of every method on new and old prompts, with the methods' names."""
     table = summary.scores_by_method(runs, figures_by_run)
     table["name"] = [
         method_title(method) + ("" if atoms_kept == "all" else f", {atoms_kept} kept")
         for method, atoms_kept in zip(table.method, table.kept, strict=True)
     ]
-    chart(
+    return table
+
+
+def _show_scores(
+    task: str,
+    table: pd.DataFrame,
+    runs: list[Run],
+    figures_by_run: Mapping[str, Mapping[str, Any]],
+) -> None:
+    """Show the scores of every method on new and old prompts."""
+    spec = runs[0].spec
+    picture(
         figures.alignment_intervals(table),
         key=f"images.scores.{task}",
         name=f"{task}-alignment",
         alt=figures.alignment_intervals_alt(table),
         table=table,
-    )
-    spec = runs[0].spec
-    st.caption(
-        f"{reader_note(tasks.find_task(task).image_world)} "
-        f"{_base_scores_text(cache.runs_of_task(task))}"
-    )
-    st.caption(
+    ).caption(
         "Share of images that match the prompt, new and old: mean and 95 % interval of other seeds "
         f"on the same prompts, from {spec.population.seeds} seeds; "
         f"{spec.training.shots} new examples for training, and "
         f"{_old_examples_per_new(task) * spec.training.shots or 'no'} old ones beside them."
     )
+    st.caption(_base_scores_text(cache.runs_of_task(task)))
     for figure in figures_by_run.values():
         st.caption(_pruning_gain_text(figure))
 
@@ -124,41 +146,47 @@ def _old_examples_per_new(task: str) -> int:
 
 def _base_scores_text(runs: list[Run]) -> str:
     """Say what the base alone reaches on the same prompts, where no atom was left."""
-    for run in runs:
-        figure = (
-            results_store.load_figure(f"prune-{run.id}") if run.spec.method == "atoms" else None
-        )
-        if figure:
-            without_atoms = [row for row in figure["rows"] if row["k"] == 0]
-            return (
-                f"The base alone: {without_atoms[0]['alignment']:.2f} on new and "
-                f"{without_atoms[0]['old_alignment']:.2f} on old prompts."
-            )
-    return ""
+    loaded = (results_store.load_figure(f"prune-{run.id}") for run in runs)
+    measured = [figure for figure in loaded if figure]
+    new, old = (findings.base_share(measured, name) for name in ("alignment", "old_alignment"))
+    if new is None or old is None:
+        return ""
+    return f"The base alone: {new:.2f} on new and {old:.2f} on old prompts."
 
 
-def show_editing() -> None:
+def show_editing(frame: Frame) -> None:
     """Show how many atoms images need: alignment against atoms removed."""
-    task, runs = selection.pick_task_with_atoms()
-    if not task:
+    run = selection.pick_run_of_task(frame)
+    if run is None:
         return
-    run = selection.pick_run_of_atoms("Run", runs, f"images.editing.{task}")
     figure = results_store.load_figure(f"prune-{run.id}")
     if figure is None:
-        offer_measurement("prune", run.id)
+        with frame.picture:
+            offer_measurement("prune", run.id)
         return
-    world = tasks.find_task(task).image_world
+    world = tasks.find_task(run.spec.task).image_world
     metrics = [m for m in ("alignment", "belief", "evidence") if m in figure["rows"][0]]
-    metric = pickers.pick_one(
-        "Shown",
-        metrics,
-        f"images.eye.{run.id}",
-        lambda name: figures.metric_title(world, name),
-        default=summary.headline_metric(figure),
-        help="The logarithm tells steps towards a digit that no picture shows yet",
+    with frame.side:
+        metric = Choice(
+            LAB,
+            f"shown-{world}",
+            "Shown",
+            metrics,
+            first=summary.headline_metric(figure),
+            option_text=lambda name: figures.metric_title(world, name),
+        ).as_buttons(help="The logarithm tells steps towards a digit that no picture shows yet")
+    enough = summary.fewest_sufficient_atoms(cache.pruning_intervals(run), order="earned")
+    guard = rise_in_words(run, figure, "earned")
+    frame.say(findings.editing_finding(enough, figure["atoms"]), escape_markdown(guard))
+    frame.explain(
+        "From left to right more atoms are kept, in four orders; the height is how well new "
+        "prompts are drawn. An order that rises early finds the atoms that are needed. Which "
+        "atoms matter is decided on other examples than those judged here."
     )
-    show_pruning_curve(run, figure, metric)
-    _show_rises(run, figure, metric)
+    with frame.picture:
+        show_pruning_curve(run, figure, metric)
+    with frame.below:
+        _show_rises(run, figure, metric)
 
 
 def show_pruning_curve(
@@ -167,24 +195,26 @@ def show_pruning_curve(
     """A metric by number of atoms kept, and on what it was measured."""
     world = tasks.find_task(run.spec.task).image_world
     band = cache.pruning_intervals(run)
-    chart(
+    images_per_point = figure["new"] * (1 + figure.get("again", 0))
+    images_text = (
+        "" if metric == "alignment" else f"{images_per_point} pictures of new ones a point and seed"
+    )
+    request = ImagesRequest.make({"kind": "prune", "runs": [run.id]})
+    picture(
         figures.kept_atoms_curves(band, world, metric, chosen),
         key=f"images.curve.{chosen is None}",
         name=f"{run.id}-pruning-{metric}",
         alt=figures.kept_atoms_curves_alt(band, world, metric),
         table=lambda: band,
-    )
-    images_per_point = figure["new"] * (1 + figure.get("again", 0))
-    images_text = (
-        ""
-        if metric == "alignment"
-        else f", {images_per_point} pictures of new ones a point and seed"
-    )
-    st.caption(
-        f"{figure['new']} new and {figure['old']} old prompts{images_text}; "
-        f"{len(figure['seeds'])} seeds, "
-        "95 % intervals of other seeds on these prompts. Which atoms matter is decided on other "
-        "examples than those judged here."
+    ).caption(
+        findings.quiet_line(
+            run,
+            f"{figure['new']} new and {figure['old']} old prompts",
+            images_text,
+            f"{len(figure['seeds'])} seeds",
+            "95 % intervals of other seeds on these prompts",
+            command=request.command(),
+        )
     )
 
 
@@ -249,15 +279,15 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     """Show what was measured of two runs' atoms at once, and the best shares."""
     band = summary.mix_scores(figure)
     names = MIX_TITLES | {"chosen": _chosen_mix_title(figure)}
-    chart(
+    st.subheader("Over seeds and prompts", anchor=False)
+    one, other, independent = summary.independent_alignment(concept, style)
+    picture(
         figures.mix_intervals(band, names),
         key="images.mixes",
         name="both-alignment",
         alt=figures.mix_intervals_alt(band),
         table=band,
-    )
-    one, other, independent = summary.independent_alignment(concept, style)
-    st.caption(
+    ).caption(
         f"Prompts that ask for the unseen shape at night, which neither run was trained on: "
         f"{figure['new']} prompts, {len(figure['seeds'])} seeds, 95 % intervals of other seeds "
         f"on these prompts. Alone on new prompts of its own the shape's run matches in {one:.2f} "
@@ -267,21 +297,21 @@ def show_mixes(concept: Run, style: Run, figure: Mapping[str, Any]) -> None:
     if "grid" not in figure:
         return
     table = summary.share_grid_scores(figure)
-    metric = pickers.pick_one(
+    metric = Choice(
+        LAB,
+        "worth",
         "Shown",
         list(figures.MIX_METRIC_TITLES),
-        "images.worth",
-        figures.MIX_METRIC_TITLES.__getitem__,
-        default="facts",
-    )
-    chart(
+        first="facts",
+        option_text=figures.MIX_METRIC_TITLES.__getitem__,
+    ).as_buttons()
+    picture(
         figures.share_grid_heatmap(table, metric, figure["chosen"]),
         key="images.shares",
         name="both-shares",
         alt=figures.share_grid_alt(table, metric, figure["chosen"]),
         table=table,
-    )
-    st.caption(
+    ).caption(
         "Shares are tried on as many other prompts of the same kind, mean of "
         f"{len(figure['seeds'])} seeds. The frame marks those at which most scenes match, "
         "then most facts; above they are judged on the prompts that were not used to choose them."

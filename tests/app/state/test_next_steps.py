@@ -63,4 +63,4 @@ def test_image_runs_lead_to_the_lab_of_images():
     assert "images" in uses.labs
     assert "attention" not in uses.labs
     [step] = [step for step in next_steps.lab_steps(run, uses) if step.page == "images"]
-    assert step.query["images.task"] == run.spec.task
+    assert step.query["kind"] == run.spec.task

@@ -68,7 +68,7 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     page = open_page("images", images__view="Editing")
     ask = ImagesRequest.make({"kind": "prune", "runs": [own_run.id]})
     key = f"picture_studies.start.{ask.id}"
-    assert page.selectbox[0].value == own_run.id
+    assert page.selectbox(key="images.run").value == own_run.id
     assert page.button(key=key).label == "Measure this run"
     page.button(key=key).click().run()
     assert begun == [ask]
@@ -82,7 +82,7 @@ def test_a_run_of_ones_own_is_measured_by_a_button_and_then_shown(own_run, monke
     study.write_status(state="done", done=25, of=25)
     page.run()
     text = words(sound(page))
-    assert "16 pictures of new ones a point and seed; 2 seeds" in text
+    assert "16 pictures of new ones a point and seed · 2 seeds" in text
     line = page.dataframe[-1].value.iloc[0]
     assert line["Kept first"] == "Largest gain when added"
     assert line["Spearman (one seed left out)"] == "1.000 (1.000 to 1.000)"
