@@ -4,7 +4,9 @@ from support.pages import open_page, sound
 
 
 def opened():
-    return sound(open_page("limits").button(key="limits.start").click().run())
+    page = open_page("limits")
+    start = [button for button in page.button if button.key == "limits.start"]
+    return sound(start[0].click().run() if start else page)  # measured at once if torch is there
 
 
 def choose(page, key, value):

@@ -129,7 +129,7 @@ def kill_raters(campaign: Campaign, url: str, kind: str) -> Row:
     row = Row("in saving a rating", f"kill -9 of the app, {kind}")
     with campaign.home() as home:
         url = url or f"sqlite:///{home}/lab.sqlite"
-        items = 8 * campaign.times
+        items = max(64, 8 * campaign.times)  # more than can be rated before the first kill
         made = children.call(
             home, lambda: ":".join(project_and_token(url, items)), "what makes a project"
         )
