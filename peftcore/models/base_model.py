@@ -6,6 +6,7 @@ Only safetensors are read, and no code that comes with a model is run.
 from __future__ import annotations
 
 import hashlib
+import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,6 +52,7 @@ LOADING_ERRORS = (
     *(OSError, ValueError, RuntimeError, KeyError, TypeError, AttributeError, ImportError),
     *(ArithmeticError, SafetensorError),
 )
+_LOADING = threading.Lock()
 ATTENTION_AT_LOAD = "eager"  # every family has it; `freeze` puts ours in its place
 AUTO_CLASSES: dict[ModelKind, Any] = {
     "encoder": AutoModel,
@@ -271,7 +273,8 @@ def load_model(
     if headers_only:
         extra["device_map"] = "meta"
     # Sizes that do not match are named by `consistency`, and refused.
-    with _library_reports_left_out():
+    # The library changes its own classes while it loads, so two loads at once leave heads untied.
+    with _LOADING, _library_reports_left_out():
         model, loading_info = AUTO_CLASSES[architecture.kind].from_pretrained(
             source,
             config=config,

@@ -1,6 +1,7 @@
 """A loaded base is frozen, known by its weights, and computes what the library does."""
 
 import copy
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -64,3 +65,11 @@ def test_a_base_computes_what_the_library_does(tiny):
         )
     assert any(isinstance(m, FusedGELU) for m in ours.modules())
     assert not any(isinstance(m, FusedGELU) for m in theirs.modules())
+
+
+def test_two_visitors_may_load_two_bases_at_the_same_moment():
+    names = ["tiny-digits", "tiny-scenes"] * 3
+    with ThreadPoolExecutor(2) as pool:
+        for base in pool.map(load, names):
+            model = base.model
+            assert model.get_output_embeddings().weight is model.get_input_embeddings().weight
