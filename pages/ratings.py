@@ -6,13 +6,22 @@ from app.rating import admin_page, other_views, results
 from app.state import access
 from app.ui import charts, widgets
 
-st.title("Ratings", anchor=False)
+# The title and the project share a row, so that the first chart is seen whole.
+STYLE = """<style>.stMainBlockContainer:has(.st-key-ratings-bar) { padding-top: 1.2rem; }
+.st-key-ratings-bar h1 { font-size: 1.4rem; padding: 0; }
+.stMainBlockContainer:has(.st-key-ratings-bar) > div { gap: 0.7rem; }
+@media (max-width: 640px) {
+  .stMainBlockContainer:has(.st-key-ratings-bar) { padding-top: 3.9rem; }
+}</style>"""
+st.html(STYLE)
 
 
 def show() -> None:
     """Choose a project, then one view of its verdicts at a time."""
     login = access.current_visitor().login
-    project = admin_page.pick_project(login)
+    with st.container(horizontal=True, key="ratings-bar", vertical_alignment="center"):
+        st.title("Ratings", anchor=False, width="content")
+        project = admin_page.pick_project(login, label_visibility="collapsed")
     if project is None:
         return
     project_results = results.load_results(project, login)

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Literal
 from urllib.parse import urlencode, urlsplit
 
 import pandas as pd
@@ -19,7 +20,7 @@ from app.state import run_catalog
 from app.state.access import LINK_PARAM, login_configured
 from app.state.rating_store import current_experimenter, rating_store
 from app.ui import errors, forms, pickers, url_state, widgets
-from app.ui.run_styles import styles_by_run
+from app.ui.run_styles import titles_by_run
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -27,6 +28,9 @@ from peftcore.rating import Invitation, Project, ProjectSettings, RaterSummary, 
 from peftcore.runs.store import Run
 
 PROJECT_PARAM = "project"  # in the address of a link
+# A chosen run's name is read whole: it says what sets it apart at its end.
+WHOLE_NAMES = """<style>[class*="st-key-rate-runs-"] :is([role="row"], [data-baseweb="tag"],
+[role="row"] span, [data-baseweb="tag"] span) { max-width: none; white-space: normal; }</style>"""
 VIEWS = ("Projects", "New project", "Import")
 MODES = {
     "single": "One explanation at a time, on four points from yes to no.",
@@ -49,7 +53,9 @@ def show(login: str = "") -> None:
         _show_project(current_experimenter(login), project)
 
 
-def pick_project(login: str = "") -> Project | None:
+def pick_project(
+    login: str = "", label_visibility: Literal["visible", "collapsed"] = "visible"
+) -> Project | None:
     """Offer the projects, in the address too; None, with a note on the page, if there is none."""
     _show_unreadable(current_experimenter(login))
     projects_by_id = {
@@ -74,6 +80,7 @@ def pick_project(login: str = "") -> Project | None:
         list(projects_by_id),
         format_func=label,
         key="rate.project",
+        label_visibility=label_visibility,
         on_change=url_state.sync_with_url(
             "Project", "rate.project", list(projects_by_id), name=PROJECT_PARAM, format_option=label
         ),
@@ -105,7 +112,7 @@ def _new_project(user: RatingUser) -> None:
             "train",
         )
         return
-    styles, runs_by_id = styles_by_run(runs), {run.id: run for run in runs}
+    runs_by_id = {run.id: run for run in runs}
     linked_runs = pickers.requested_runs(runs)  # by a link from the Compare page
     task_names = list(dict.fromkeys(run.spec.task for run in [*linked_runs, *runs]))
     task = st.selectbox("Task", task_names, format_func=run_catalog.task_title, key="rate.task")
@@ -113,11 +120,13 @@ def _new_project(user: RatingUser) -> None:
     preselected = [run for run in linked_runs if run.spec.task == task] or run_catalog.suggest_runs(
         of_task
     )
+    titles = titles_by_run(of_task)
+    st.html(WHOLE_NAMES)
     chosen = st.multiselect(
         "Runs whose explanations are rated",
         [run.id for run in of_task],
         default=[run.id for run in preselected],
-        format_func=lambda run: styles[run].name,
+        format_func=titles.__getitem__,
         key=f"rate.runs.{task}",
         placeholder="Choose one or more",
     )
@@ -137,9 +146,33 @@ def _new_project(user: RatingUser) -> None:
         help="Lines that begin with a dash become a list. Raters can open this at any time.",
     )
     if settings and chosen:
+        _preview_card([runs_by_id[run] for run in chosen], settings)
         st.caption(_workload_text(settings, len(chosen)))
     if st.button("Make the project", key="rate.make", type="primary", icon=":material/add:"):
         _create_project(user, [runs_by_id[run] for run in chosen], name, settings, guidelines)
+
+
+def _preview_card(runs: Sequence[Run], settings: ProjectSettings) -> None:
+    """Show the first item of such a project as raters will read it, once somebody asks for it."""
+    with st.expander(
+        "What a rater sees", icon=":material/preview:", key="rate.preview", on_change="rerun"
+    ) as box:
+        if not box.open:
+            return
+        try:
+            item = rating.preview_item(runs, settings)
+        except BadInput as error:
+            st.info(escape_markdown(as_sentence(str(error))), icon=":material/info:")
+            return
+        for title, text in item.fields:
+            st.markdown(f"{escape_markdown(title)}  \n**{escape_markdown(text)}**")
+        if item.question:
+            st.markdown(escape_markdown(item.question))
+        st.caption("Raters give an answer of their own first; then the explanation appears.")
+        for (label, text), place in zip(item.texts, st.columns(len(item.texts)), strict=True):
+            with place.container(border=True):
+                st.markdown(f"{escape_markdown(label)}  \n{escape_markdown(text)}")
+        st.caption(MODES[settings.mode])
 
 
 def _workload_text(settings: ProjectSettings, runs: int) -> str:
@@ -203,7 +236,8 @@ def _show_sampling_summary(project: Project) -> None:
     table = rating.item_table(rating_store(), current_experimenter(), project.id)
     counts = table["kind"].value_counts()
     words = f"{counts.get('rating', 0)} items on {project.facts.get('examples', 0)} examples"
-    words += f", {project.settings.overlap} raters each"
+    overlap = project.settings.overlap
+    words += f", {overlap} rater{'s' * (overlap > 1)} each"
     extra = {"check": "attention check", "training": "practice item"}
     parts = [
         f"{count} {name}{'s' * (count > 1)}"

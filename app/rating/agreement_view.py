@@ -112,7 +112,7 @@ def _draw_statistics(
         for name, each in zip(labels, statistics, strict=True)
     ]
     items = statistics[0].items
-    title = f"95 % intervals, {items} items"
+    title = f"95 % intervals, {results.count_text(items, 'item')}"
     chart(
         ratings.interval_chart(rows, AXIS, title, reference=0.0),
         key=key,

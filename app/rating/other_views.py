@@ -166,12 +166,13 @@ def show_raters(project_results: ProjectResults) -> None:
     axis = "Milder than the others on the same items (difference in score)"
     if pairs:
         axis = "Prefers the left side more than the others (difference in share)"
-    title = f"Habits of raters, 95 % intervals, {project_results.verdicts['item'].nunique()} items"
+    items = rating_results.count_text(project_results.verdicts["item"].nunique(), "item")
+    title = f"Habits of raters, 95 % intervals, {items}"
     shown = _raters_table(table, pairs)
     st.dataframe(
         shown,
         hide_index=True,
-        alt=f"{len(shown)} raters: verdicts, means, seconds and checks",
+        alt=f"{rating_results.count_text(len(shown), 'rater')}: verdicts, means, seconds, checks",
         column_config={
             "Mean score": st.column_config.NumberColumn(format="%.2f"),
             "Left side chosen": st.column_config.NumberColumn(format="%.2f"),
@@ -214,8 +215,9 @@ def show_metrics(project_results: ProjectResults) -> None:
         return
     correlations = rating_results.metric_correlations(table)
     _show_correlations(project_results, correlations, len(table))
+    judged = any(each.spearman is not None for each in correlations.values())
     for name, each in correlations.items():
-        if each.reason:
+        if each.reason and judged:
             st.caption(escape_markdown(f"{per_item.TITLES[name]}: {each.reason}."))
     metric = st.selectbox(
         "Metric",
@@ -270,7 +272,14 @@ def _show_correlations(
             NEUTRAL_STYLE,
         ),
     )
-    title = f"Correlation with the human score, 95 % intervals, {items} items"
+    if all(row.value is None for row in rows):  # a chart would be empty axes
+        reasons = dict.fromkeys(each.reason for each in (ceiling, *correlations.values()))
+        st.info(escape_markdown(as_sentence("; ".join(reasons))), icon=":material/info:")
+        return
+    title = (
+        "Correlation with the human score, 95 % intervals, "
+        f"{rating_results.count_text(items, 'item')}"
+    )
     chart(
         ratings.interval_chart(
             rows, "Spearman correlation", title, reference=0.0, span=(-1.05, 1.05)

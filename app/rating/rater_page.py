@@ -16,6 +16,13 @@ from peftcore import rating
 from peftcore.errors import BadInput
 from peftcore.rating import RatingUser
 
+# On a phone the item is what the screen is for, so the page's name stands small beside the logo.
+PHONE_STYLE = """<style>@media (max-width: 640px) {
+.stApp [data-testid="stMainBlockContainer"] { padding: 3.4rem 1rem 2rem; gap: 0.4rem; }
+.stApp [data-testid="stHeader"] { min-height: 3rem; height: 3rem; }
+.stApp h1 { font-size: 1.1rem; padding: 0; }
+}</style>"""
+
 
 def show(visitor: Visitor) -> None:
     """Show everything that a rater, or a stranger, sees."""

@@ -150,10 +150,14 @@ def show_ranking(project_results: ProjectResults) -> None:
         )
         for row in table.to_dict("records")
     ]
+    if all(row.value is None for row in rows):  # a chart would be empty axes
+        if not ranked.reason:
+            st.info("Nothing has been compared yet.", icon=":material/info:")
+        return
     axis = "Share of comparisons won, ties half"
     if with_strengths:
         axis = "Strength (log odds against the average method)"
-    title = f"95 % intervals, {ranked.comparisons} comparisons"
+    title = f"95 % intervals, {results.count_text(ranked.comparisons, 'comparison')}"
     shown = table.rename(columns={"method": "run or method"})
     shown.insert(0, "name", [project_results.names[source] for source in table["method"]])
     chart(

@@ -13,6 +13,7 @@ from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
 from peftcore.rating.access import RatingUser, require_experimenter
 from peftcore.rating.collect_answers import collect_answer_pool
+from peftcore.rating.rater_view import titled_fields
 from peftcore.rating.schema import (
     ADJUDICATIONS,
     ANSWERS,
@@ -80,6 +81,24 @@ def create_project(
     task = runs[0].spec.task
     title = name.strip() or f"Explanations of {tasks.find_task(task).title}"
     return save_project(rating_store, title, task, project_settings, items, facts)
+
+
+@dataclass(frozen=True)
+class PreviewedItem:
+    """One item of a project that is not made yet, as raters would read it."""
+
+    question: str
+    fields: tuple[tuple[str, str], ...]  # title and text of each part
+    texts: tuple[tuple[str, str], ...]  # label as it reads, and explanation
+
+
+def preview_item(runs: Sequence[Run], settings: ProjectSettings) -> PreviewedItem:
+    """Return the first item that would be drawn from these runs; BadInput if there is none."""
+    items, _ = item_sampling.sample_items(collect_answer_pool(runs), settings)
+    item = next(item for item in items if item.kind == "rating")
+    wording = tasks.find_wording(runs[0].spec.task)
+    texts = tuple((wording.label_title(label), text) for label, text in item.texts)
+    return PreviewedItem(wording.question, titled_fields(wording, item.fields), texts)
 
 
 def save_project(

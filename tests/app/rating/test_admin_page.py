@@ -14,6 +14,8 @@ def test_a_project_is_made_from_runs_and_raters_get_links(no_demo_runs):
     page.number_input(key="rate.settings.items").set_value(4)
     page.segmented_control(key="rate.settings.mode").set_value("pairwise").run()
     assert "At most 12 pairs, which is 36 verdicts with 3 raters each" in words(page)
+    page.session_state["rate.preview"] = True
+    assert "Raters give an answer of their own first" in words(sound(page.run()))
     page.segmented_control(key="rate.settings.mode").set_value("single")
     sound(page.button(key="rate.make").click().run())
     assert "is ready" in words(page)
