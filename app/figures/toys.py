@@ -17,7 +17,7 @@ from peftcore.labs.toys.recipes import TASKS
 from peftcore.labs.toys.results import ResultRow
 
 CHART_COLOUR = "#0072B2"
-COLUMN_LABEL_WIDTH, ROW_LABEL_WIDTH = 11, 20  # characters of a line below a column and beside a row
+COLUMN_LABEL_WIDTH, ROW_LABEL_WIDTH = 18, 15  # characters of a line below a column and beside a row
 TITLE_WIDTH = 22  # characters of a line above one of three heads
 MARK_COLOUR = "#D55E00"  # around cells to look at
 ADAPTATION_COLOURS = {
@@ -45,7 +45,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
     tasks = list(dict.fromkeys(row.task for row in rows))
     row_by_cell = {(row.adaptation, row.task): row for row in rows}
     cells = [[row_by_cell[a, t] for t in tasks] for a in adaptations]
-    figure = go.Figure(layout={"template": TEMPLATE, "height": 170 + 70 * len(adaptations)})
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 220 + 70 * len(adaptations)})
     figure.add_heatmap(
         z=[[row.mean for row in line] for line in cells],
         x=list(range(len(tasks))),
@@ -53,7 +53,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
         zmin=0,
         zmax=100,
         colorscale=[[0, with_opacity(CHART_COLOUR, 0.04)], [1, with_opacity(CHART_COLOUR, 0.45)]],
-        colorbar={"title": {"text": "Exact match (%)", "side": "right"}, "thickness": 12},
+        showscale=False,  # every cell says its number
         customdata=[[_hover_text(row) for row in line] for line in cells],
         hovertemplate="%{customdata}<extra></extra>",
         xgap=3,
@@ -71,6 +71,7 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
     figure.update_xaxes(
         tickvals=list(range(len(tasks))),
         ticktext=["<br>".join(wrap(TASKS[task], COLUMN_LABEL_WIDTH)) for task in tasks],
+        tickangle=-90,
         title_text="Tested on",
         showgrid=False,
         side="bottom",
@@ -84,8 +85,8 @@ def exact_match_heatmap(rows: Sequence[ResultRow]) -> go.Figure:
         showgrid=False,
     )
     count = len(rows[0].seeds) if rows else 0
-    seeds = "one seed" if count == 1 else f"{count} seeds: mean and 95 % interval, or a count"
-    figure.update_layout(title={"text": f"Answers right in every digit ({seeds})"})
+    seeds = f"{count} seed{'s' * (count != 1)}"
+    figure.update_layout(title={"text": f"Right in every digit (%), {seeds}"}, margin={"r": 16})
     return figure
 
 

@@ -48,6 +48,14 @@ QUESTIONS: Mapping[str, str] = {
 }
 DEFAULT_TEXT = "One_token,20_signs!!"
 DEFAULT_DIGITS = "31450323162537"  # one digit twice, else counting were the same answer
+# Where cells are narrow their means are left, and the rest is what a touch or the table says.
+NARROW_CELLS = """<style>.st-key-toys-match { container-type: inline-size }
+@container (max-width: 640px) {
+  .st-key-toys-match .textpoint tspan.line:not(:first-child) { display: none }
+}
+@container (max-width: 480px) {
+  .st-key-toys-match .textpoint text { font-size: 9px !important }
+}</style>"""
 RIGHT, WRONG = "✓", "✗"
 
 
@@ -79,7 +87,8 @@ def show_experiment(frame: Frame, number: str) -> None:
     else:
         frame.explain(
             f"{QUESTIONS[number]}\n\nEach row is a model, each column a task it is tested on; a "
-            "cell has the percentage of answers that are right in every digit."
+            "cell has the percentage of answers that are right in every digit: mean and 95 % "
+            "interval over seeds, or a count where seeds fall into groups."
         )
         with frame.picture:
             _show_scores(source)
@@ -108,6 +117,7 @@ def _pick_source(
 def _show_scores(source: cache.ResultSource) -> None:
     """Show the scores of every variant as a table of cells."""
     rows = source.rows()
+    st.html(NARROW_CELLS)
     picture(
         figures.exact_match_heatmap(rows),
         key="toys.match",
