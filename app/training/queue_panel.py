@@ -10,7 +10,7 @@ from app.ui import errors, job_panel, widgets
 from peftcore.errors import BadInput
 from peftcore.jobs import queue_list
 from peftcore.jobs.background import BackgroundJob, TrainingJob, open_job
-from peftcore.jobs.queue import QueueJob, ensure_worker, restart_missing_workers
+from peftcore.jobs.queue import QueueJob, restart_missing_workers
 from peftcore.jobs.queue_list import WorkerState
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
@@ -42,6 +42,7 @@ def _show_head(jobs: list[QueueJob]) -> None:
     """Say how much there is, and offer to pause."""
     queue = cache.job_queue()
     running = sum(job.state == "running" for job in jobs)
+    refusal = rights.refusal_to_administer("pause", "the queue")
     with st.container(horizontal=True, vertical_alignment="center"):
         words = f"**{running} at work, {len(jobs) - running} waiting**"
         st.markdown(words if jobs else "**Nothing is at work and nothing waits**", width="content")
@@ -51,7 +52,8 @@ def _show_head(jobs: list[QueueJob]) -> None:
             "Continue" if queue.paused else "Pause",
             icon=":material/resume:" if queue.paused else ":material/pause:",
             key="runs.queue.pause",
-            help="Nothing new begins while it is paused; what is at work goes on",
+            help=refusal or "Nothing new begins while it is paused; what is at work goes on",
+            disabled=bool(refusal),
             on_click=errors.guarded(queue.unpause if queue.paused else queue.pause),
         )
     st.caption(
@@ -113,12 +115,14 @@ def _title(job: QueueJob, folder: BackgroundJob) -> str:
 def _move_buttons(job: QueueJob, lane: list[QueueJob]) -> None:
     """Offer to move a waiting job; the first and last of a line go one way only."""
     ends = {True: lane[0].id, False: lane[-1].id}
+    refusal = rights.refusal_to_administer("change the order of", "the queue")
     for up, label, icon in ((True, "Up", "arrow_upward"), (False, "Down", "arrow_downward")):
         st.button(
             label,
             icon=f":material/{icon}:",
             key=f"runs.queue.{label}.{job.id}",
-            disabled=job.id == ends[up],
+            disabled=bool(refusal) or job.id == ends[up],
+            help=refusal or None,
             on_click=_move,
             args=(job.id, up),
         )
@@ -142,7 +146,7 @@ def _end_worker(worker: WorkerState) -> None:
 @errors.guarded
 def _start_worker(device: str) -> None:
     resolve_device(device)  # which says what there is
-    ensure_worker(device, cache.job_queue())
+    queue_list.start_worker(cache.job_queue(), device)
 
 
 def _stop_buttons(job: QueueJob, folder: BackgroundJob) -> None:
@@ -174,23 +178,27 @@ def _show_workers() -> None:
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown(_worker_text(worker), width="content")
             if worker.hung:
+                refusal = rights.refusal_to_administer("end", f"the worker of {worker.device}")
                 st.button(
                     "End it",
                     icon=":material/dangerous:",
                     key=f"runs.queue.worker.{worker.device}.{worker.identity.pid}",
                     on_click=_end_worker,
                     args=(worker,),
-                    help="It gives no sign of life; another one takes its place",
+                    disabled=bool(refusal),
+                    help=refusal or "It gives no sign of life; another one takes its place",
                 )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         device = st.selectbox("Device", DEVICES, key="runs.queue.device", width=140)
+        refusal = rights.refusal_to_change("start", f"the worker of {device}")
         st.button(
             "Start a worker",
             icon=":material/add:",
             key="runs.queue.start",
             on_click=_start_worker,
             args=(device,),
-            disabled=any(each.device == device and each.alive for each in workers),
+            disabled=bool(refusal) or any(w.device == device and w.alive for w in workers),
+            help=refusal or None,
         )
 
 

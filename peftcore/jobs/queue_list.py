@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from peftcore.errors import BadInput
 from peftcore.jobs.background import BackgroundJob
-from peftcore.jobs.queue import Queue, QueueJob, restart_missing_workers
+from peftcore.jobs.queue import Queue, QueueJob, ensure_worker, restart_missing_workers
 from peftcore.system import processes, rights
 from peftcore.system.database import JOBS, WORKERS
 from peftcore.system.job_folder import HEARTBEAT_TIMEOUT_SECONDS
@@ -123,6 +123,12 @@ def _mark_cancelled(queue: Queue, job: QueueJob) -> None:
     with queue.database.write() as connection:
         change = sa.update(JOBS).where(JOBS.c.id == job.id, JOBS.c.state == "running")
         connection.execute(change.values(state="cancelled", finished=time.time()))
+
+
+def start_worker(queue: Queue, device: str) -> bool:
+    """Start a worker for a device by hand; False if one is there already."""
+    rights.change("start", f"the worker of {device}")
+    return ensure_worker(device, queue)
 
 
 def end_worker(queue: Queue, worker: WorkerState) -> bool:

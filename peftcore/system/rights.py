@@ -52,22 +52,32 @@ def require_maker() -> None:
 
 def change(act: str, thing: str) -> None:
     """Change, stop or delete something: its owner or an admin; experimenters what has no owner."""
+    _check_and_note(people.who(), act, thing, refusal_to_change(act, thing))
+
+
+def administer(act: str, thing: str) -> None:
+    """Do what concerns everybody, such as pausing the queue; for admins."""
+    _check_and_note(people.who(), act, thing, refusal_to_administer(act, thing))
+
+
+def refusal_to_change(act: str, thing: str) -> str:
+    """Return why `change` would be refused, for a button's help; empty if it would not."""
     person = people.who()
     refusal = _refusal_to_work(person)
     if not refusal and person.role != "admin":
         owner = owner_of(thing)
         if owner and owner != person.name:
             refusal = f"{thing} belongs to {owner}; only they or an admin may {act} it"
-    _check_and_note(person, act, thing, refusal)
+    return refusal
 
 
-def administer(act: str, thing: str) -> None:
-    """Do what concerns everybody, such as pausing the queue; for admins."""
+def refusal_to_administer(act: str, thing: str) -> str:
+    """Return why `administer` would be refused, for a button's help; empty if it would not."""
     person = people.who()
     refusal = _refusal_to_work(person)
     if not refusal and person.role != "admin":
         refusal = f"only an admin may {act} {thing}; ask one"
-    _check_and_note(person, act, thing, refusal)
+    return refusal
 
 
 def refuse_viewers() -> None:

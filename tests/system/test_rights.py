@@ -7,6 +7,8 @@ from support.commands import call, printed, refused
 from support.postgres import postgres  # noqa: F401
 
 from peftcore import rating
+from peftcore.jobs import queue as job_queue
+from peftcore.jobs import queue_list
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import Queue
 from peftcore.runs import annotation, disk_use
@@ -15,6 +17,7 @@ from peftcore.runs.store import RunStore
 from peftcore.system import people, rights
 from peftcore.system.database import AUDIT, Database
 from peftcore.system.people import Person
+from peftcore.system.processes import current_process
 from peftcore.system.rights import NotAllowed
 from peftcore.tasks import table
 
@@ -88,6 +91,27 @@ def test_who_may_only_look_or_rate_begins_nothing(person):
     assert RunStore().all(include_demos=False) == []
     assert table.imported_task_names() == []
     assert not queue.paused
+
+
+def test_a_worker_is_started_by_hand_by_experimenters_only(monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        job_queue, "_spawn_worker", lambda device, _: started.append(device) or current_process()
+    )
+    for person in (VIEWER, RATER):
+        with people.acting_as(person), pytest.raises(NotAllowed):
+            queue_list.start_worker(Queue(), "cpu")
+    assert not started
+    with people.acting_as(ANN):
+        assert queue_list.start_worker(Queue(), "cpu")
+        assert rights.refusal_to_change("start", "the worker of cpu") == ""
+    assert started == ["cpu"]
+    with people.acting_as(ADMIN):
+        assert [(a.person, a.allowed) for a in rights.acts(thing="the worker of cpu")] == [
+            ("ann", True),
+            ("rob", False),
+            ("vic", False),
+        ]
 
 
 def test_only_an_admin_pauses_the_queue_and_reads_the_log(run):
