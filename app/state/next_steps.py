@@ -49,4 +49,7 @@ def lab_steps(run: Run, uses: RunUses) -> list[NextStep]:
         if lab == "images":
             query["kind"] = run.spec.task
         steps.append(NextStep(lab, nav.find_page(lab).title, query))
+    if uses.combine:
+        query = {"run": run.id, "weights.view": "Combine"}
+        steps.append(NextStep("weights", "Combine with another run", query))
     return steps

@@ -28,24 +28,43 @@ class RunUses:
     rate: bool  # it explains, so people can rate it
     alike: tuple[str, ...]  # ids of finished runs it can be compared with, the newest first
     reason: str = ""
+    combine: bool = False  # another run has the same base and method, so both can be mixed
 
 
 def uses_of_run(run: Run, others: Iterable[Run] = ()) -> RunUses:
     """Find what a run can be used for; a run that is not finished has no use yet."""
     if run.status().state != "done":
         return RunUses((), False, False, False, (), f"run {run.id} is {run.status().state}")
-    has_adapter = (run.folder / "adapter.safetensors").is_file()
+    others = list(others)
+    has_adapter = has_stored_adapter(run)
     base_here = catalog.is_at_hand(run.spec.base)
     reason = "" if base_here else f"the base {run.spec.base} is not on this machine"
     if not has_adapter:
         reason = "its adapter is not stored"
+    labs = tuple(lab for lab in LABS if _shows(lab, run, has_adapter, base_here))
     return RunUses(
-        tuple(lab for lab in LABS if _shows(lab, run, has_adapter, base_here)),
+        labs,
         has_adapter and base_here,
         has_adapter,
         explains(run),
         tuple(other.id for other in runs_alike(run, others)),
         reason,
+        "weights" in labs and any(_can_be_mixed(run, other) for other in others),
+    )
+
+
+def has_stored_adapter(run: Run) -> bool:
+    """Return whether what a run learnt is stored with it."""
+    return (run.folder / "adapter.safetensors").is_file()
+
+
+def _can_be_mixed(run: Run, other: Run) -> bool:
+    """Return whether the changes of two runs fit into one adapter."""
+    return (
+        other.id != run.id
+        and (other.spec.base, other.spec.method) == (run.spec.base, run.spec.method)
+        and other.status().state == "done"
+        and has_stored_adapter(other)
     )
 
 

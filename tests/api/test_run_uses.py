@@ -27,7 +27,7 @@ def test_a_run_that_is_not_finished_has_no_use_yet():
 def test_labs_follow_from_what_a_method_does(method, labs):
     run = make_run(method, "miniworld_sentiment")
     write_adapter(run)
-    assert set(run_uses.uses_of_run(run).labs) - {"components"} == labs | {"weights"}
+    assert set(run_uses.uses_of_run(run).labs) - {"components", "weights"} == labs
 
 
 def test_without_its_adapter_a_run_can_be_compared_and_no_more():
@@ -72,3 +72,12 @@ def test_a_task_that_is_gone_explains_nothing(monkeypatch):
     assert explains
     assert not run_uses.explains(run)
     assert "images" not in run_uses.uses_of_run(run).labs
+
+
+def test_runs_of_one_base_and_method_can_be_combined():
+    one, other = make_run("lora"), make_run("lora", "miniworld_sentiment")
+    for run in (one, other, another := make_run("spt")):
+        write_adapter(run)
+    assert run_uses.uses_of_run(one, [one, another, other]).combine
+    assert not run_uses.uses_of_run(one, [one, another]).combine
+    assert "weights" in run_uses.uses_of_run(one).labs
