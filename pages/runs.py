@@ -7,6 +7,7 @@ import streamlit as st
 from app.compare import report_button
 from app.state import cache, run_catalog
 from app.training import (
+    audit_panel,
     diagnosis_panel,
     evaluation_panel,
     export_panel,
@@ -75,6 +76,7 @@ if view == STORAGE:
     storage_panel.show()
 elif view == QUEUE:
     queue_panel.show()
+    audit_panel.show()
 elif not all_runs:
     run_actions.offer_undo()
     widgets.empty_state(
