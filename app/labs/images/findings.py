@@ -22,10 +22,10 @@ def methods_finding(table: pd.DataFrame, base_share: float | None) -> str:
     least, most = means.iloc[0], means.iloc[-1]
     base = "" if base_share is None else f"; the base alone in {_percent(base_share)}"
     if len(means) == 1:
-        return f"{most['name']} draws what is new as asked in {_percent(most['mean'])}{base}."
+        return f"{most['name']} matches new prompts in {_percent(most['mean'])} of drawings{base}."
     return (
-        f"What is new is drawn as asked in {_percent(least['mean'])} by {least['name']} and in "
-        f"{_percent(most['mean'])} by {most['name']}{base}."
+        f"New prompts are matched in {_percent(least['mean'])} of drawings by {least['name']} "
+        f"and in {_percent(most['mean'])} by {most['name']}{base}."
     )
 
 

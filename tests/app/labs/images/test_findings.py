@@ -22,13 +22,15 @@ def scores(**means):
 def test_methods_are_named_at_both_ends_with_their_intervals():
     table = scores(LoRA=0.8, Atoms=0.5, Prefix=0.6)
     sentence = findings.methods_finding(table, 0.02)
-    assert sentence == "What is new is drawn as asked in 50 % by Atoms and in 80 % by LoRA; " + (
-        "the base alone in 2 %."
+    assert (
+        sentence
+        == "New prompts are matched in 50 % of drawings by Atoms and in 80 % by LoRA; "
+        + ("the base alone in 2 %.")
     )
     assert findings.methods_guard(table).startswith("Atoms 40 % to 60 % · LoRA 70 % to 90 %")
     assert "base" not in findings.methods_finding(table, None)
     one = findings.methods_finding(scores(LoRA=0.8), None)
-    assert one == "LoRA draws what is new as asked in 80 %."
+    assert one == "LoRA matches new prompts in 80 % of drawings."
 
 
 def test_fewer_atoms_are_judged_or_counted():
