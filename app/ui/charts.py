@@ -5,7 +5,7 @@ Figures come from `app.figures`; this file only puts them on the page.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import pandas as pd
@@ -171,7 +171,7 @@ def _fit_to_width(figure: go.Figure, widget_key: str) -> None:
     """
     place, rules, upright = f".st-key-{widget_key.replace('.', '-')}", [], 0
     for name, axis in figure.layout.to_plotly_json().items():
-        if not name.startswith("xaxis") or axis.get("tickangle") != -90:
+        if not name.startswith("xaxis") or not _takes_a_pitch(axis):
             continue
         upright += 1
         start, end = axis.get("domain", (0, 1))
@@ -191,6 +191,13 @@ def _fit_to_width(figure: go.Figure, widget_key: str) -> None:
         ]
     if rules:
         st.html(f"<style>{place} {{ container-type: inline-size }} {' '.join(rules)}</style>")
+
+
+def _takes_a_pitch(axis: Mapping[str, Any]) -> bool:
+    """Return whether labels take little width: upright ones, and single signs that lie."""
+    signs = axis.get("ticktext") or ("many",)
+    lying = axis.get("tickangle") == 0 and max(map(len, map(str, signs))) == 1
+    return lying or axis.get("tickangle") == -90
 
 
 def overlay_frame(key: str, css: dict[str, str]) -> None:
