@@ -63,9 +63,15 @@ class LandscapeSubject:
 
 
 def candidate_runs() -> list[Run]:
-    """Finished runs with an adapter; those that trained a simplex come first."""
-    runs = run_catalog.runs_with_adapter()
-    return sorted(runs, key=lambda run: run.spec.population.vertices == 1)
+    """Finished runs with an adapter; those that trained a simplex come first.
+
+    Of those that ship, the measured ones: the page is to open on a picture.
+    """
+    measured = {job.request.runs[0] for job in LandscapeJob.list_all()}
+    return sorted(
+        run_catalog.runs_with_adapter(),
+        key=lambda run: (run.spec.population.vertices == 1, run.demo and run.id not in measured),
+    )
 
 
 def run_labels(runs: Sequence[Run]) -> dict[str, str]:
