@@ -208,7 +208,7 @@ def variant_heatmaps(
         )
         note["font"] = {"size": 13}
         axis = figure["layout"][panel_layout.axis_name("xaxis", number)]
-        axis["title"] = {"text": "input │ its answer so far", "font": {"size": 12}}
+        axis["title"] = {"text": "input │ answer", "font": {"size": 10}}
     figure["data"] += [
         {
             "type": "scatter",

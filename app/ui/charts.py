@@ -5,6 +5,7 @@ Figures come from `app.figures`; this file only puts them on the page.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -194,9 +195,9 @@ def _fit_to_width(figure: go.Figure, widget_key: str) -> None:
 
 
 def _takes_a_pitch(axis: Mapping[str, Any]) -> bool:
-    """Return whether labels take little width: upright ones, and single signs that lie."""
-    signs = axis.get("ticktext") or ("many",)
-    lying = axis.get("tickangle") == 0 and max(map(len, map(str, signs))) == 1
+    """Return whether labels take little width: upright ones, and one or two signs that lie."""
+    words = [re.sub("<[^>]*>", "", str(text)) for text in axis.get("ticktext") or ("many",)]
+    lying = axis.get("tickangle") == 0 and max(map(len, words)) <= 2
     return lying or axis.get("tickangle") == -90
 
 
