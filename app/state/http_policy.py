@@ -111,7 +111,7 @@ class HttpPolicy:
 
 
 def read_proxy_trust() -> ProxyTrust:
-    """Read whom the server was told to trust; a header without an address is a mistake."""
+    """Read which proxy the settings trust; a header without an address is a mistake."""
     header = os.environ.get("PEFTCORE_PROXY_HEADER", "").strip()
     address = os.environ.get("PEFTCORE_PROXY_ADDRESS", "").strip()
     if bool(header) != bool(address):

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 WHOLE = "The whole answer"
 READING = {
     "Layer by layer": "A cell is the probability of a token of the target if the model stopped at "
-    "that layer: its state is read by the model's own last norm and head (logit lens). Words are "
-    "what that layer finds likeliest. The top row is the answer itself.",
+    "that layer: its state is read by the model's own last norm and head (logit lens). Where "
+    "there is room, words say what that layer finds likeliest. The top row is the answer itself.",
     "Exchanged layers": "Each mark is one pass in which the output of one layer, the state of "
     "every token, is taken from the other model. A circle writes the adapted model's word, a cross "
     "another. Above the line at zero the word is likelier than all others together.",

@@ -111,11 +111,12 @@ def scores_finding(scores: pd.DataFrame, name: str, metric: str) -> tuple[str, s
     )
 
 
-def quiet_line(subject: ScalingSubject, command: str = "") -> str:
+def quiet_line(subject: ScalingSubject, command: str = "", every_seed: bool = False) -> str:
     """Where a picture comes from, and the command that makes it; of the run's, if there is none."""
     run = subject.run
+    numbers = run.spec.population.seed_numbers()
     return provenance(
-        f"seed {run.spec.population.seed_numbers()[subject.seed]}",
+        f"{len(numbers)} seeds" if every_seed else f"seed {numbers[subject.seed]}",
         f"data {run.manifest().get('data_hash', '')[:8]}",
         f"precision {run.manifest().get('precision', '')}",
         command=command or f"scaling {run.id}",

@@ -180,7 +180,7 @@ def show_layer_gap(frame: Frame, subject: ScalingSubject) -> None:
     )
     with frame.picture:
         _layer_picture(subject, *first).caption(
-            findings.quiet_line(subject, f"scaling {subject.run.id} --layers")
+            findings.quiet_line(subject, f"scaling {subject.run.id} --layers", every_seed=True)
         )
     frame.explain(
         "States of soft tokens against those of the words they stand before, layer by layer; layer "

@@ -54,7 +54,7 @@ class StageResult:
     exact_match: dict[str, list[float]]
     losses: list[list[Any]]  # [step, [loss of each seed]]
     made_with: dict[str, Any]
-    # Both not yet in what was trained before they were written down.
+    # Both are empty in results of earlier versions, which did not record them.
     right: list[list[Any]] = field(default_factory=list)  # [step, [percent right in training]]
     start_losses: list[list[float]] = field(default_factory=list)  # seed → last loss by start
 
