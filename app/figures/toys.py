@@ -207,8 +207,9 @@ def variant_heatmaps(
             [*map(plotly_text, wrap(adaptation_title(name), TITLE_WIDTH)), notes.get(name, "")]
         )
         note["font"] = {"size": 13}
-        axis = figure["layout"][panel_layout.axis_name("xaxis", number)]
-        axis["title"] = {"text": "input │ answer", "font": {"size": 10}}
+        if number == len(panels) // 2:  # one below all, for which a phone has room
+            axis = figure["layout"][panel_layout.axis_name("xaxis", number)]
+            axis["title"] = {"text": "input │ its answer so far", "font": {"size": 12}}
     figure["data"] += [
         {
             "type": "scatter",
