@@ -92,6 +92,11 @@ def confusion_counts(run: Run, label_names: tuple[str, ...]) -> pd.DataFrame:
     return labels.confusion_counts(label_answers(run), label_names)
 
 
+def confusion_table(run: Run, label_names: tuple[str, ...]) -> pd.DataFrame:
+    """Return the counts with the gold labels as a column of their own."""
+    return confusion_counts(run, label_names).rename_axis("gold").reset_index()
+
+
 @st.cache_resource(max_entries=24, show_spinner=False, hash_funcs=BY_RESULTS)
 def judge_groups(
     runs: list[Run], metric: str, margin: float, population: Population, setting: str

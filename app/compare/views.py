@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -243,7 +244,7 @@ def show_confusions(chosen: Comparison) -> None:
                 key=f"compare.labels.{run.id}",
                 name=f"{chosen.runs[0].spec.task}-{run.id}-labels",
                 alt=labels.confusion_heatmap_alt(counts, style.name),
-                table=counts.rename_axis("gold").reset_index(),
+                table=partial(tables.confusion_table, run, tuple(label_names)),
             )
 
 

@@ -3,48 +3,70 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from app.figures.layout import LINE_HEIGHT, axis_title, fixed_margin, label_width
 from app.figures.theme import TEMPLATE, plotly_text, with_opacity
 
 UNREADABLE = "not readable"
+TICK_SIZE = 12  # pixels of a label beside an axis
+TICK_ANGLE, SINE_OF_ANGLE = 30, 0.5  # degrees that the labels of the answers lean
 
 
 def confusion_heatmap(counts: pd.DataFrame, name: str, colour: str) -> go.Figure:
     """Gold labels as rows, answers as columns, shares of each row as shade; numbers are counts."""
     shares = counts.div(counts.sum(axis=1).clip(lower=1), axis=0)
-    layout = {"template": TEMPLATE, "height": 130 + 44 * len(counts), "showlegend": False}
-    figure = go.Figure(layout=layout)
-    figure.add_heatmap(
-        z=shares.to_numpy(),
-        x=list(range(counts.shape[1])),
-        y=list(range(counts.shape[0])),
-        text=counts.to_numpy(),
-        zmin=0,
-        zmax=1,
-        colorscale=[[0, with_opacity(colour, 0.04)], [1, with_opacity(colour, 0.65)]],
-        showscale=False,
-        hovertemplate="%{text} answers, share of the gold label %{z:.2f}<extra></extra>",
-    )
     rows, columns = zip(*np.ndindex(counts.shape), strict=True)
-    figure.add_scatter(  # numbers in the page's own text colour, to be read on light and dark
-        x=columns, y=rows, mode="text", text=counts.to_numpy().ravel(), hoverinfo="skip"
+    matrix = {
+        "type": "heatmap",
+        "z": shares.to_numpy(),
+        "x": list(range(counts.shape[1])),
+        "y": list(range(counts.shape[0])),
+        "text": counts.to_numpy(),
+        "zmin": 0,
+        "zmax": 1,
+        "colorscale": [[0, with_opacity(colour, 0.04)], [1, with_opacity(colour, 0.65)]],
+        "showscale": False,
+        "hovertemplate": "%{text} answers, share of the gold label %{z:.2f}<extra></extra>",
+    }
+    numbers = {  # in the page's own text colour, to be read on light and dark
+        "type": "scatter",
+        "x": columns,
+        "y": rows,
+        "mode": "text",
+        "text": counts.to_numpy().ravel(),
+        "hoverinfo": "skip",
+    }
+    answers, gold = (
+        [plotly_text(label) for label in axis] for axis in (counts.columns, counts.index)
     )
-    for axis, labels, title in (
-        (figure.update_xaxes, counts.columns, "Answer"),
-        (figure.update_yaxes, counts.index, "Gold label"),
-    ):
-        ticks = [plotly_text(label) for label in labels]
-        axis(tickvals=list(range(len(labels))), ticktext=ticks, title_text=title, showgrid=False)
-    figure.update_xaxes(tickangle=-30)  # leaning left, so that the last name stays on the picture
-    figure.update_yaxes(autorange="reversed")
-    total = int(counts.to_numpy().sum())
-    title = f"{plotly_text(name)}, {total} answers"
-    figure.update_layout(title={"text": title, "x": 0})
-    return figure
+    below = LINE_HEIGHT + label_width(answers, TICK_SIZE) * SINE_OF_ANGLE
+    layout = {
+        "template": TEMPLATE,
+        "height": 60 + below + 44 * len(counts),
+        "showlegend": False,
+        "margin": fixed_margin(52, label_width(gold, TICK_SIZE), below, 16),
+        # Leaning left, so that the last name stays on the picture.
+        "xaxis": _label_axis(answers, "Answer") | {"tickangle": -TICK_ANGLE},
+        "yaxis": _label_axis(gold, "Gold label") | {"autorange": "reversed"},
+        "title": {"text": f"{plotly_text(name)}, {int(counts.to_numpy().sum())} answers"},
+    }
+    return go.Figure({"data": [matrix, numbers], "layout": layout})
+
+
+def _label_axis(words: list[str], title: str) -> dict[str, Any]:
+    """Return an axis with a label at each whole number."""
+    return {
+        "tickvals": list(range(len(words))),
+        "ticktext": words,
+        "title": axis_title(title),
+        "showgrid": False,
+        "automargin": False,
+    }
 
 
 def confusion_heatmap_alt(counts: pd.DataFrame, name: str) -> str:
