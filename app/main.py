@@ -18,6 +18,9 @@ if ROOT not in sys.path:
 
 import streamlit as st  # noqa: E402
 
+from app.state import early_imports  # noqa: E402
+
+early_imports.wait()
 from app import nav  # noqa: E402
 from app.state import access, cache, worker_watch  # noqa: E402
 from app.ui import errors, url_state  # noqa: E402

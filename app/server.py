@@ -17,7 +17,7 @@ if ROOT not in sys.path:
 import streamlit as st  # noqa: E402
 from starlette.middleware import Middleware  # noqa: E402
 
-from app.state import health  # noqa: E402
+from app.state import early_imports, health  # noqa: E402
 from app.state.http_policy import HttpPolicy, read_proxy_trust  # noqa: E402
 
 app = st.App(
@@ -31,3 +31,4 @@ app = st.App(
         )
     ],
 )
+early_imports.start()

@@ -382,7 +382,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
 
 
 @contextmanager
-def serve_app(script: Path = paths.ROOT / "app" / "main.py", home: str = "") -> Iterator[str]:
+def serve_app(script: Path = paths.ROOT / "app" / "server.py", home: str = "") -> Iterator[str]:
     """Serve an app with the demo runs and an empty or given workspace; yield its address."""
     with socket.socket() as free, tempfile.TemporaryDirectory() as empty:
         free.bind(("127.0.0.1", 0))
