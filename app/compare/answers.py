@@ -20,7 +20,7 @@ REFERENCES = "the references"
 
 def show_answers(chosen: Comparison) -> None:
     """Every run's answer to the same examples, differences marked."""
-    by_run = {run.id: tables.all_answers(run) for run in chosen.runs}
+    by_run = {run.id: tables.label_answers(run) for run in chosen.runs}
     if all(answers.empty for answers in by_run.values()):
         st.info("These runs kept no answers.")
         return
@@ -28,7 +28,7 @@ def show_answers(chosen: Comparison) -> None:
     seeds = sorted({seed for answers in by_run.values() for seed in answers["seed"].unique()})
     seed, answer_filter, reference_run = _controls(chosen, seeds, labelled)
     answers = pd.concat(
-        [rows[rows["seed"] == seed].assign(run=run) for run, rows in by_run.items()],
+        [tables.answers_of_seed(run, seed).assign(run=run.id) for run in chosen.runs],
         ignore_index=True,
     )
     picked = filter_examples(answers, answer_filter)

@@ -74,10 +74,10 @@ def judge(runs: list[Run], metric: str, margin: float, population: Population) -
     return judgement.judge(scored, metric, margin, population)
 
 
-@st.cache_resource(max_entries=12, show_spinner="Reading the answers…", hash_funcs=BY_RESULTS)
-def all_answers(run: Run) -> pd.DataFrame:
-    """Return every answer of every seed with all texts; not to be changed."""
-    return run.answers()
+@st.cache_resource(max_entries=48, show_spinner="Reading the answers…", hash_funcs=BY_RESULTS)
+def answers_of_seed(run: Run, seed: int) -> pd.DataFrame:
+    """Return every answer of a seed with all texts; not to be changed."""
+    return run.answers(seed=seed)
 
 
 @st.cache_resource(max_entries=48, show_spinner=False, hash_funcs=BY_RESULTS)

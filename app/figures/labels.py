@@ -81,8 +81,15 @@ def confusion_heatmap_alt(counts: pd.DataFrame, name: str) -> str:
 
 def confusion_counts(answers: pd.DataFrame, label_names: Sequence[str]) -> pd.DataFrame:
     """Count how often each gold label (row) got each answer (column), unreadable ones last."""
-    readable = answers["predicted"].isin(list(label_names))
-    predicted = answers["predicted"].where(readable, UNREADABLE).astype(object)
-    columns = [*label_names, *([] if readable.all() else [UNREADABLE])]
-    counts = pd.crosstab(answers["label"].astype(object).to_numpy(), predicted.to_numpy())
-    return counts.reindex(index=list(label_names), columns=columns, fill_value=0)
+    names = pd.Index([*label_names], dtype=object)
+    gold, predicted = (_positions(answers[column], names) for column in ("label", "predicted"))
+    counts = np.zeros((len(names), len(names) + 1), int)
+    np.add.at(counts, (gold[gold >= 0], predicted[gold >= 0]), 1)  # place -1 is the last
+    columns = [*label_names, *([UNREADABLE] if counts[:, -1].any() else [])]
+    return pd.DataFrame(counts[:, : len(columns)], list(label_names), columns)
+
+
+def _positions(labels: pd.Series, names: pd.Index) -> np.ndarray:
+    """Return the place of each label (n,) among the names, -1 for others."""
+    codes, different = pd.factorize(labels, use_na_sentinel=False)
+    return names.get_indexer(pd.Index(different, dtype=object))[codes]

@@ -53,9 +53,11 @@ def answer_statistics(answers: pd.DataFrame, metric: str) -> Statistics | None:
 
 def _has_targets(answers: pd.DataFrame) -> bool:
     """Return whether every answer's gold text is at hand; texts of some data do not ship."""
-    known = answers["target"].fillna("").astype(bool)
-    if "references" in answers:  # those who need the target alone read no more
-        known |= answers["references"].map(len).astype(bool)
+    if all(isinstance(text, str) and text for text in answers["target"].unique()):
+        return True
+    if "references" not in answers:  # those who need the target alone read no more
+        return False
+    known = answers["target"].fillna("").astype(bool) | answers["references"].map(len).astype(bool)
     return bool(known.all())
 
 
@@ -83,22 +85,30 @@ def _broken(answers: pd.DataFrame) -> Statistics:
     return _plain(no_label | (needs & answers["explanation"].isna().to_numpy()))
 
 
-def _label_counts(answers: pd.DataFrame) -> tuple[list[str], Array]:
-    """Return the classes and one-hot joint counts (n, gold × predicted), flat."""
-    gold = answers["label"].fillna("").astype(str)
-    predicted = answers["predicted"].fillna(scores.UNREADABLE_LABEL).astype(str)
-    classes = sorted({*gold.unique(), *predicted.unique()})
-    index = pd.Index(classes)
-    cells = index.get_indexer(gold) * len(classes) + index.get_indexer(predicted)
+def _label_counts(answers: pd.DataFrame) -> tuple[list[str], set[str], Array]:
+    """Return the classes, those that are gold labels, and one-hot counts (n, gold × predicted)."""
+    gold, gold_names = _codes(answers["label"], "")
+    predicted, predicted_names = _codes(answers["predicted"], scores.UNREADABLE_LABEL)
+    classes = sorted({*gold_names, *predicted_names})
+    number = {name: n for n, name in enumerate(classes)}
+    rows, columns = (
+        np.array([number[name] for name in names], int)[codes]
+        for codes, names in ((gold, gold_names), (predicted, predicted_names))
+    )
     counts = np.zeros((len(answers), len(classes) ** 2))
-    counts[np.arange(len(answers)), cells] = 1.0
-    return classes, counts
+    counts[np.arange(len(answers)), rows * len(classes) + columns] = 1.0
+    return classes, set(gold_names), counts
+
+
+def _codes(labels: pd.Series, missing: str) -> tuple[NDArray[np.intp], list[str]]:
+    """Return for each label (n,) the position of its name, and the names."""
+    codes, names = pd.factorize(labels.fillna(missing))
+    return codes, [str(name) for name in names]
 
 
 def _macro_f1(answers: pd.DataFrame) -> Statistics:
     """F1 of every gold label, averaged; from the confusion counts."""
-    classes, counts = _label_counts(answers)
-    gold = set(answers["label"].fillna("").astype(str))
+    classes, gold, counts = _label_counts(answers)
     scored = [i for i, name in enumerate(classes) if name in gold]
 
     def combine(means: Array) -> Array:
@@ -112,7 +122,7 @@ def _macro_f1(answers: pd.DataFrame) -> Statistics:
 
 def _matthews(answers: pd.DataFrame) -> Statistics:
     """Matthews correlation of several classes (Gorodkin 2004), from the confusion counts."""
-    classes, counts = _label_counts(answers)
+    classes, _, counts = _label_counts(answers)
 
     def combine(means: Array) -> Array:
         table = means.reshape(*means.shape[:-1], len(classes), len(classes))

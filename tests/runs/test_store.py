@@ -192,6 +192,9 @@ def test_answers_come_back_as_they_were(run):
     assert back["references"].to_list() == [["a", "b"], []]
     assert back["seed"].to_list() == [0, 1]
     assert back["correct"].to_list() == [True, False]
+    of_one = run.answers(("seed", "references"), seed=1)
+    assert of_one.to_dict("list") == {"seed": [1], "references": [[]]}
+    assert run.answers(seed=2).empty
 
 
 def test_a_score_that_is_no_number_stays_none(run):
