@@ -62,6 +62,7 @@ IS_DRAWN_JS = f"""() => {{
   const app = document.querySelector('[data-testid="stApp"]');
   return app && app.dataset.testScriptState === "notRunning" && !window.watched.frames
     && !document.querySelector('[data-stale="true"]')
+    && window.watched.painted >= window.watched.began  // a busy server's answer is still to come
     && performance.now() - window.watched.changed > {QUIET_MS};
 }}"""
 MINIMAL_APP = """
@@ -364,7 +365,7 @@ ACTIONS: tuple[tuple[str, str, str, tuple[StepFactory, ...]], ...] = (
         "images",
         "another task",
         CHART,
-        (choose_option("Task", "Unseen shape"), choose_option("Task", "Unseen digit")),
+        (choose_in_list("Task", "Unseen shape"), choose_in_list("Task", "Unseen digit")),
     ),
     (
         "images?view=Fewer+atoms",

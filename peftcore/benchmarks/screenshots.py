@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from peftcore import paths
-from peftcore.benchmarks.bench_app import browser_page, serve_app
+from peftcore.benchmarks.bench_app import TIMEOUT_MS, browser_page, serve_app
 from peftcore.errors import BadInput, unknown_name
 from peftcore.system import atomic_files
 
@@ -27,12 +27,12 @@ FOLDER_OF_PAGE = {"train": "training", "playground": "training", "rate": "rating
 
 @dataclass(frozen=True)
 class Screenshot:
-    """One picture: the page, its view as an address, how many pixels of it are shown, a button."""
+    """One picture: the page, its view as an address, how many pixels of it are shown, buttons."""
 
     page: str
     query: str = ""
     height: int = 720
-    press: str = ""  # the beginning of the name of a button that is pressed first
+    press: tuple[str, ...] = ()  # the beginnings of the names of buttons that are pressed first
 
     @property
     def address(self) -> str:
@@ -46,9 +46,15 @@ TOUR: dict[str, Screenshot] = {
     "learn": Screenshot("learn", "story=prefix&step=lora"),
     "train": Screenshot("train", height=1000),
     "compare": Screenshot("compare", height=1160),
-    "playground": Screenshot("playground", height=1000),
+    "playground": Screenshot(
+        "playground",
+        "runs=cef421784f36,ff0fe219678e,ebfb6e287828",
+        1000,
+        ("Take an example", "Answer"),
+    ),
     "attention": Screenshot("attention", "run=cef421784f36", 1000),
-    "limits": Screenshot("limits", "run=39c7a3bd3617&view=All+layers", 900, "Measure all"),
+    "limits": Screenshot("limits", "run=39c7a3bd3617&view=All+layers", 900, ("Measure all",)),
+    "weights": Screenshot("weights", "run=cef421784f36", 900),
     "landscape": Screenshot("landscape", "run=1535081da1fb", 900),
     "scaling": Screenshot("scaling", "run=fcf31425e6af", 900),
     "components": Screenshot("components", height=1000),
@@ -106,11 +112,11 @@ def _take(name: str, browser: Any, address: str, folder: Path) -> Path:
     browser.goto(address + shot.address)
     browser.locator("h1").first.wait_for()
     done = '[data-testid="stApp"][data-test-script-state="notRunning"]'
-    browser.locator(done).wait_for(state="attached")
-    if shot.press:
-        browser.get_by_role("button", name=shot.press).first.click()
-    browser.wait_for_timeout(SETTLE_MS)
-    browser.locator(done).wait_for(state="attached")
+    for button in ("", *shot.press):
+        if button:
+            browser.get_by_role("button", name=button).first.click()
+        browser.wait_for_timeout(SETTLE_MS)
+        browser.locator(done).wait_for(state="attached", timeout=TIMEOUT_MS)
     if "went wrong" in browser.locator('[data-testid="stApp"]').inner_text():
         raise BadInput(f"the page of {name} shows an error; nothing was kept of it")
     path = folder / f"{name}.png"
