@@ -33,6 +33,7 @@ class Screenshot:
     query: str = ""
     height: int = 720
     press: tuple[str, ...] = ()  # the beginnings of the names of buttons that are pressed first
+    until_gone: str = ""  # words that stand there while something is computed
 
     @property
     def address(self) -> str:
@@ -44,7 +45,7 @@ class Screenshot:
 TOUR: dict[str, Screenshot] = {
     "home": Screenshot("home"),
     "learn": Screenshot("learn", "story=prefix&step=lora"),
-    "train": Screenshot("train", height=1000),
+    "train": Screenshot("train", height=1000, until_gone="counting…"),
     "compare": Screenshot("compare", height=1160),
     "playground": Screenshot(
         "playground",
@@ -57,7 +58,7 @@ TOUR: dict[str, Screenshot] = {
     "weights": Screenshot("weights", "run=cef421784f36", 900),
     "landscape": Screenshot("landscape", "run=1535081da1fb", 900),
     "scaling": Screenshot("scaling", "run=fcf31425e6af", 900),
-    "components": Screenshot("components", height=1000),
+    "components": Screenshot("components", "base=smollm2-135m", 1000),
     "atoms": Screenshot("atoms", "run=361908fd066f", 900),
 }
 
@@ -117,6 +118,9 @@ def _take(name: str, browser: Any, address: str, folder: Path) -> Path:
             browser.get_by_role("button", name=button).first.click()
         browser.wait_for_timeout(SETTLE_MS)
         browser.locator(done).wait_for(state="attached", timeout=TIMEOUT_MS)
+    if shot.until_gone:
+        waiting = browser.get_by_text(shot.until_gone).first
+        waiting.wait_for(state="detached", timeout=TIMEOUT_MS)
     if "went wrong" in browser.locator('[data-testid="stApp"]').inner_text():
         raise BadInput(f"the page of {name} shows an error; nothing was kept of it")
     path = folder / f"{name}.png"
