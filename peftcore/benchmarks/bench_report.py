@@ -17,10 +17,11 @@ import typer
 
 from peftcore import paths as paths_
 from peftcore.benchmarks.common import bench
-from peftcore.benchmarks.goals import goal_rows
+from peftcore.benchmarks.goals import busy_cells, goal_rows
 from peftcore.errors import BadInput
 
 FOLDER = paths_.ASSETS / "benchmarks"
+BUSY_FOLDER = "busy"  # inside of it: measured again beside a process that computes all the time
 CellFormat = Callable[[Mapping[str, Any]], str]
 
 
@@ -268,10 +269,15 @@ def report(
     ] = None,
 ) -> None:
     """Write one page of Markdown from benchmarks that were kept with --json."""
-    page = benchmarks_markdown(folder)
     if out is None:
-        typer.echo(page)
-        return
+        typer.echo(benchmarks_markdown(folder))
+    else:
+        write_report(folder, out)
+
+
+def write_report(folder: Path, out: Path) -> None:
+    """Write the page, and its charts into the folder."""
+    page = benchmarks_markdown(folder)
     for axis, picture in growth_plots(folder).items():
         (folder / f"{axis}.svg").write_text(picture, "utf-8")
     out.write_text(page, "utf-8")
@@ -297,10 +303,20 @@ def benchmarks_markdown(folder: Path) -> str:
 
 def _goals_section(folder: Path) -> Iterator[str]:
     """Yield the section of goals: the worst row of each benchmark against its limit."""
-    heads = ("goal", "limit", "worst measured", "")
-    lines = [heads, ("---",) * len(heads), *goal_rows(lambda name: _read(folder, name))]
+    heads = ["goal", "limit", "worst measured", ""]
+    rows = list(goal_rows(lambda name: _read(folder, name)))
+    about = "Each by its worst row in the tables below; the table says on what."
+    if any((folder / BUSY_FOLDER).glob("*.json")):
+        heads += ["beside a busy process", ""]
+        busy = busy_cells(lambda name: _read(folder / BUSY_FOLDER, name))
+        rows = [(*free, *beside) for free, beside in zip(rows, busy, strict=True)]
+        about += (
+            " The last two columns are of the same commands beside a process that computes all "
+            "the time (`bench again --busy`)."
+        )
+    lines = [heads, ["---"] * len(heads), *rows]
     yield "## Goals\n"
-    yield "Each by its worst row in the tables below; the table says on what.\n"
+    yield f"{about}\n"
     yield "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 

@@ -31,3 +31,10 @@ def test_what_was_not_measured_is_not_met():
     (found,) = (row for row in rows.values() if row[-1] != "not measured")
     assert found[1:] == ("≤ 1.15×", "1.20× (mine, lora)", "not met")
     assert len(rows) == len(GOALS)
+
+
+def test_beside_a_busy_process_a_goal_has_a_limit_of_its_own():
+    seeds = {"rows": [{"base": "tiny-t5", "method": "lora", "seeds": 16, "ratio_vs_peft": 2.4}]}
+    cells = list(goals.busy_cells(lambda name: [seeds] if name == "seeds" else []))
+    assert cells[0] == ("2.40× (tiny-t5, lora)", "met (≥ 2×)")
+    assert set(cells[1:]) == {("", "")}
