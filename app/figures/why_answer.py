@@ -16,6 +16,7 @@ from app.figures import layout as panels
 from app.figures.theme import LABELLED_SCALE, NEUTRAL, TEMPLATE, plotly_text
 
 if TYPE_CHECKING:
+    from peftcore.labs.attention.attribution import Attribution
     from peftcore.labs.attention.why_answer import LeftOut, Lens, Patching
 
 AFTER_COLOUR, BEFORE_COLOUR = "#0072B2", "#D55E00"
@@ -221,8 +222,16 @@ def patch_table(found: Patching) -> pd.DataFrame:
     )
 
 
-def left_out_bars(found: LeftOut, column: int | None) -> go.Figure:
-    """What each token of the text adds to the log-likelihood, before and after."""
+AXES_OF_SHARES = {  # titles of both axes
+    "leave-out": ("Token that is left out", "Added to the log-likelihood (nats)"),
+    "gradient": ("Token of the text", "Gradient × input (nats)"),
+    "integrated": ("Token of the text", "Integrated gradient (nats)"),
+}
+
+
+def token_bars(found: LeftOut | Attribution, column: int | None, way: str) -> go.Figure:
+    """The share of each token of the text in the log-likelihood, before and after."""
+    below, beside = AXES_OF_SHARES[way]
     places = list(range(len(found.tokens)))
     figure = go.Figure(layout={"template": TEMPLATE, "height": 430, "barmode": "group"})
     for side, colour in (("before", BEFORE_COLOUR), ("after", AFTER_COLOUR)):
@@ -239,22 +248,22 @@ def left_out_bars(found: LeftOut, column: int | None) -> go.Figure:
         tickvals=places[::step],
         ticktext=_names(found.tokens)[::step],
         tickangle=-90,
-        title_text="Token that is left out",
+        title_text=below,
         showgrid=False,
     )
-    figure.update_yaxes(title_text="Added to the log-likelihood (nats)", zeroline=True)
+    figure.update_yaxes(title_text=beside, zeroline=True)
     figure.update_layout(margin={"t": 20, "b": 110})
     return figure
 
 
-def left_out_alt(found: LeftOut, column: int | None) -> str:
+def token_alt(found: LeftOut | Attribution, column: int | None) -> str:
     """The bars in words: the token that adds most on each side."""
     parts = []
     for side in found.added:
         added = found.by_token(side, column)
         most = int(np.abs(added).argmax())
         parts.append(f"{side} most “{found.tokens[most]}” {added[most]:+.2f}")
-    return f"Added by each of {len(found.tokens)} tokens to the answer: {', '.join(parts)}"
+    return f"Share of each of {len(found.tokens)} tokens in the answer: {', '.join(parts)}"
 
 
 def left_out_table(found: LeftOut) -> pd.DataFrame:
@@ -267,6 +276,12 @@ def left_out_table(found: LeftOut) -> pd.DataFrame:
             for column, target in enumerate(found.targets)
         ]
     )
+
+
+def gradient_table(found: Attribution, column: int | None) -> pd.DataFrame:
+    """The shares of each token by gradients, on both sides."""
+    shares = {side: found.by_token(side, column) for side in found.added}
+    return pd.DataFrame({"token": found.tokens, **shares})
 
 
 def similarity_lines(lens: Lens) -> go.Figure:

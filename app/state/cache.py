@@ -270,6 +270,17 @@ def attention_pattern(
     return capture.capture_attention(adapted_or_untouched(run, base_name), example, seed_index)
 
 
+@st.cache_resource(max_entries=24, show_spinner="Weighing values…", hash_funcs=BY_ADAPTER)
+def value_weights(
+    run: Run | None, base_name: str, example: Example, seed_index: int
+) -> dict[str, AttentionPattern]:
+    """Return shares of what each key adds while one seed reads an example, by attention kind."""
+    from peftcore.labs.attention import value_weights
+
+    model = adapted_or_untouched(run, base_name)
+    return value_weights.capture_value_weights(model, example, seed_index)
+
+
 @st.cache_data(max_entries=256, show_spinner="Answering…", hash_funcs=BY_ADAPTER)
 def greedy_answer(run: Run | None, base_name: str, example: Example, seed_index: int) -> str:
     """Return the greedy answer of one seed, for its decoder to read again."""

@@ -61,6 +61,8 @@ class AttentionPattern:
     keys: tuple[AttentionToken, ...]
     weights: np.ndarray  # (l, h, q, k)
     score_inputs: ScoreInputs | None = None
+    # Where values are weighed in: how far the parts of all keys are from the output they sum to.
+    value_gap: float | None = None
 
     @property
     def layers(self) -> int:

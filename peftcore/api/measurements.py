@@ -73,14 +73,22 @@ def with_answer(adapted: AdaptedModel, example: Example, target: str, seed_index
 
 
 def record_pair(
-    after: AdaptedModel, before: AdaptedModel, example: Example, seed_index: int
+    after: AdaptedModel,
+    before: AdaptedModel,
+    example: Example,
+    seed_index: int,
+    by_values: bool = False,
 ) -> tuple[Patterns, Patterns]:
-    """Attention of one seed after, and before: attention kind → weights (layers, heads, q, k)."""
-    from peftcore.labs.attention import capture
+    """Attention of one seed after, and before: attention kind → weights (layers, heads, q, k).
 
+    by_values: shares of the lengths of what each key adds, in the place of weights.
+    """
+    from peftcore.labs.attention import capture, value_weights
+
+    record = value_weights.capture_value_weights if by_values else capture.capture_attention
     return (
-        capture.capture_attention(after, example, seed_index),
-        capture.capture_attention(before, example, min(seed_index, before.seeds - 1)),
+        record(after, example, seed_index),
+        record(before, example, min(seed_index, before.seeds - 1)),
     )
 
 

@@ -50,6 +50,10 @@ class HeadOptions:
     place: Annotated[str, typer.Option(help="encoder, decoder or cross; empty: all.")] = ""
     layer: Annotated[int, typer.Option(min=1, help="Layer whose weights are printed.")] = 1
     head: Annotated[int, typer.Option(min=1, help="Head whose weights are printed.")] = 1
+    values: Annotated[
+        bool,
+        typer.Option(help="Weigh by values: shares of the lengths of what each key adds."),
+    ] = False
 
     def kinds(self, by_kind: Mapping[str, Any]) -> list[str]:
         """Choose among the kinds of attention there are."""
@@ -95,7 +99,9 @@ def show_attention(
         return
     example = text_or_example(read, task)
     example = measurements.with_answer(after, example, read.target, read.seed)
-    after_attention, before_attention = measurements.record_pair(after, before, example, read.seed)
+    after_attention, before_attention = measurements.record_pair(
+        after, before, example, read.seed, heads.values
+    )
     pairs = {
         kind: (before_attention[kind], after_attention[kind])
         for kind in heads.kinds(after_attention)
@@ -149,6 +155,7 @@ def _as_json(
         "before": first.weights[at].tolist(),
         "after": second.weights[at].tolist(),
         "moved": analysis.total_variation(before, after).tolist(),
+        **({"value_gap": [before.value_gap, after.value_gap]} if heads.values else {}),
         "measures": {
             name: {"before": before_of.tolist(), "after": after_of.tolist()}
             for (name, before_of), after_of in zip(
@@ -177,6 +184,8 @@ def _attention_lines(
     yield from printing.format_table(columns, rows)
     yield f"layer {heads.layer}, head {heads.head} looks most from:"
     yield from (f"  {line}" for line in analysis.strongest(after, *at))
+    if after.value_gap is not None:
+        yield f"parts of all keys sum to the output to {after.value_gap:.0e} of it"
     yield ""
 
 

@@ -84,3 +84,10 @@ def test_people_get_tables(models):
     done = call("random-t5", "--text", "the cat", "--target", "the dog")
     assert "decoder: 2 layers, 2 heads" in done.stdout
     assert "share of attention that looks elsewhere now" in done.stdout
+
+
+def test_values_are_weighed_in_and_sum_to_the_output():
+    found = printed(lora(), "--text", "the cat sees", "--target", "yes", "--values")
+    for place in found["places"].values():
+        assert max(place["value_gap"]) < 1e-4
+        assert sum(place["after"][0]) == pytest.approx(1, abs=1e-4)

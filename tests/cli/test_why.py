@@ -17,7 +17,18 @@ def test_every_kind_prints_what_it_measured():
     assert len(left["added"]["after"]) == len(left["tokens"])
 
 
-@pytest.mark.parametrize("kind", ["lens", "patch", "leave-out"])
+def test_gradients_and_heads_are_printed_with_what_they_sum_to():
+    found = printed("why", LORA, *ON, "--kind", "gradient")
+    for side in ("before", "after"):
+        totals = [sum(column) for column in zip(*found["added"][side], strict=True)]
+        assert totals == pytest.approx(found["sums"][side], rel=0.05, abs=0.05)
+    whole = printed("why", LORA, *ON, "--kind", "integrated", "--word", "1")
+    assert [len(row) for row in whole["added"]["after"]] == [1] * len(whole["tokens"])
+    heads = printed("why", LORA, *ON, "--kind", "heads", "--into", "after")
+    assert set(heads["odds"]) == {"encoder", "decoder", "cross"}
+
+
+@pytest.mark.parametrize("kind", ["lens", "patch", "heads", "leave-out", "integrated"])
 def test_people_read_a_table(kind):
     done = call("why", LORA, *ON, "--kind", kind)
     assert done.exit_code == 0

@@ -23,8 +23,8 @@ def pattern_finding(selected: SelectedHead) -> tuple[str, str]:
     if selected.before is None or selected.variation is None:
         entropy = float(selected.measured["entropy"][at])
         return (
-            f"In {place}, a token spreads its attention as widely as over {2**entropy:.1f} tokens "
-            "alike.",
+            f"In {place}, a token spreads its {selected.noun} as widely as over {2**entropy:.1f} "
+            "tokens alike.",
             _guard(selected),
         )
     after = analysis.filter_pattern(selected.after, learnt="renormalised")
@@ -37,13 +37,16 @@ def pattern_finding(selected: SelectedHead) -> tuple[str, str]:
     )
     earlier = float(selected.measured_before["learnt"][at]) if selected.measured_before else 0.0
     if learnt > 0 and not earlier:
-        return f"Virtual tokens take {learnt:.0%} of this head's attention; the rest {rest}.", (
-            _guard(selected)
+        return (
+            f"Virtual tokens take {learnt:.0%} of this head's {selected.noun}; the rest {rest}.",
+            (_guard(selected)),
         )
     variation = float(selected.variation[at])
     if variation < SMALL_CHANGE:
-        return f"In {place}, attention stays as it was.", _guard(selected)
-    return f"In {place}, {variation:.1%} of the attention moves to other tokens.", _guard(selected)
+        return f"In {place}, {selected.noun} stays as it was.", _guard(selected)
+    return f"In {place}, {variation:.1%} of the {selected.noun} moves to other tokens.", _guard(
+        selected
+    )
 
 
 def _guard(selected: SelectedHead) -> str:
@@ -56,7 +59,7 @@ def _guard(selected: SelectedHead) -> str:
         layer, head = divmod(int(selected.variation.argmax()), selected.after.heads)
         words.append(
             f"of {selected.variation.size} heads most changed layer {layer + 1}, head {head + 1}: "
-            f"{selected.variation.max():.0%} of its attention"
+            f"{selected.variation.max():.0%} of its {selected.noun}"
         )
     if selected.after.attention_kind != "cross" and selected.before is not None and selected.layer:
         words.append("layers below have changed what this layer reads")
@@ -109,15 +112,19 @@ def quiet_line(selected: SelectedHead) -> str:
     comparison = selected.comparison
     run = comparison.after.run
     number = comparison.after.seed_number(min(comparison.seed, comparison.after.seeds - 1))
+    gap = selected.after.value_gap
+    weighed = gap is not None
     command = (
         f"attention {run.id if run else comparison.after.base} --seed {comparison.seed} "
         f"--layer {selected.layer + 1} --head {selected.head + 1}"
+        f"{' --values' * weighed}"
     )
     return provenance(
         f"n = {len(selected.after.queries)} queries of one input",
         f"seed {number}" if run else "no adapter",
         f"data {run.manifest().get('data_hash', '')[:8]}" if run else "",
         "fp32",
+        f"parts sum to the output to {gap:.0e} of it" if gap is not None else "",
         f"the decoder reads {comparison.decoder_source}" if comparison.decoder_source else "",
         command=command,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
@@ -47,6 +47,21 @@ class SelectedHead:
         if self.before is None:
             return None
         return analysis.total_variation(self.before, self.after)
+
+    def by_values(self) -> SelectedHead:
+        """Return the same head with what each key adds in the place of attention weights."""
+        asked = self.comparison.example, self.comparison.seed
+        kind, before = self.after.attention_kind, self.comparison.before
+        return replace(
+            self,
+            after=self.comparison.after.value_weights(*asked)[kind],
+            before=before.value_weights(*asked)[kind] if before else None,
+        )
+
+    @property
+    def noun(self) -> str:
+        """What is shared out among the keys, in words."""
+        return "attention" if self.after.value_gap is None else "value-weighted attention"
 
     @property
     def position_text(self) -> str:

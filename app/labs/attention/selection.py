@@ -75,6 +75,12 @@ class AttentionSubject:
             return dict(found.patterns)
         return cache.attention_pattern(self.run, self.base, example, seed)
 
+    def value_weights(self, example: Example, seed: int) -> dict[str, AttentionPattern]:
+        """Return shares of what each key adds instead; NotRecorded before torch is in memory."""
+        if wait_for_imports.is_waiting(LAB):
+            raise wait_for_imports.NotRecorded
+        return cache.value_weights(self.run, self.base, example, min(seed, self.seeds - 1))
+
 
 @dataclass(frozen=True)
 class AttentionComparison:

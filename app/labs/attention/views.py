@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from streamlit.delta_generator import DeltaGenerator
 
 ShownSide = Literal["After", "Before", "Change", "Side by side"]
+BY_VALUES = "Weight × value"
+WEIGHINGS = ("Weight", BY_VALUES)
 DEFAULT_EXAMPLES = 16  # what a data set is described by unless somebody asks for more
 
 
@@ -123,6 +125,8 @@ def show_patterns(frame: Frame, selected: SelectedHead) -> None:
     """One head large, before, after and changed; a map of all heads beside it."""
     with frame.side:
         show = _pick_shown_side(selected)
+        if Choice(LAB, "weigh", "Weigh by", list(WEIGHINGS)).as_buttons() == BY_VALUES:
+            selected = selected.by_values()
         small_map = st.container()
     frame.explain(_how_to_read(selected))
     with frame.side:
@@ -161,6 +165,11 @@ def show_patterns(frame: Frame, selected: SelectedHead) -> None:
 def _how_to_read(selected: SelectedHead) -> str:
     """How the large picture is read, and what was trained."""
     words = "Each row is a token that looks, each column one that is looked at; a row sums to one. "
+    if selected.after.value_gap is not None:
+        words += (
+            "A cell is the length of what a key adds, its weight times its value through the "
+            "head's part of the output matrix (arXiv:2004.10102), as a share of the row. "
+        )
     if any(token.kind in analysis.LEARNED_KINDS for token in selected.after.keys):
         words += "Green columns are virtual tokens: P of a prefix, S of a soft prompt. "
     if selected.before is not None:

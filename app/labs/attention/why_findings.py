@@ -6,14 +6,18 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from app.figures.exchanged_heads import strongest_head
 from app.figures.why_answer import first_layer
 from app.labs.attention.selected_head import SelectedHead
 from app.ui.frame import provenance
 from app.ui.widgets import escape_markdown
 
 if TYPE_CHECKING:
+    from peftcore.labs.attention.attribution import Attribution
+    from peftcore.labs.attention.head_patching import HeadPatching
     from peftcore.labs.attention.why_answer import LeftOut, Lens, Patching
 
+SIDES = ("after", "before")
 ONE_TEXT = "one text, one seed"
 EXACT = 1e-3  # largest difference of logits up to which only rounding is left
 
@@ -63,17 +67,62 @@ def patch_finding(found: Patching) -> tuple[str, str]:
 
 def left_out_finding(found: LeftOut, column: int | None) -> tuple[str, str]:
     """Say which token counts most on each side, and what all add one by one and together."""
-    parts, sums = [], []
-    for side in ("after", "before"):
+    sums = []
+    for side in SIDES:
+        whole = found.together[side]
+        together = whole.sum() if column is None else whole[column]
+        alone = found.by_token(side, column).sum()
+        sums.append(f"{side} {alone:+.2f} one by one, {together:+.2f} together")
+    guard = escape_markdown(f"tokens add {'; '.join(sums)} (nats) · {ONE_TEXT}")
+    return _most_telling(found, column), guard
+
+
+def _most_telling(found: LeftOut | Attribution, column: int | None) -> str:
+    """Say which token counts most on each side."""
+    parts = []
+    for side in SIDES:
         added = found.by_token(side, column)
         most = int(np.abs(added).argmax())
         parts.append(f"“{found.tokens[most]}” counts most {side} training ({added[most]:+.2f})")
-        whole = found.together[side]
-        together = whole.sum() if column is None else whole[column]
-        sums.append(f"{side} {added.sum():+.2f} one by one, {together:+.2f} together")
     target = "the answer" if column is None else f"“{found.targets[column]}”"
-    words = f"For {target}, {parts[0]}; {parts[1]}."
-    return words, escape_markdown(f"tokens add {'; '.join(sums)} (nats) · {ONE_TEXT}")
+    return f"For {target}, {parts[0]}; {parts[1]}."
+
+
+def gradient_finding(found: Attribution, column: int | None) -> tuple[str, str]:
+    """Say which token counts most by gradients, and what they sum to beside what they must."""
+    parts = []
+    for side in SIDES:
+        total, expected = found.by_token(side, column).sum(), found.expected(side, column)
+        parts.append(f"{side} {total:+.2f}, measured {expected:+.2f}")
+    meaning = (
+        "how fast the log-likelihood grows with the whole text"
+        if found.way == "gradient"
+        else "the text's log-likelihood less that of an empty one"
+    )
+    guard = f"sums are {meaning}: {'; '.join(parts)} (nats) · {ONE_TEXT}"
+    return _most_telling(found, column), escape_markdown(guard)
+
+
+def head_finding(found: HeadPatching) -> tuple[str, str]:
+    """Say which head moves the word most, how many turn it, and what all of them do."""
+    kind, layer, head, change = strongest_head(found)
+    turned = sum(int(found.flips(each).sum()) for each in found.odds)
+    count = sum(odds.size for odds in found.odds.values())
+    place = f"{kind} layer {layer + 1}, head {head + 1}"
+    turns = f"{turned} of {count} heads turn it" if turned else "no single head turns it"
+    words = (
+        f"{place[0].upper()}{place[1:]} moves the log-odds of “{found.word}” most, by "
+        f"{change:+.2f} of {found.end - found.start:+.2f} between the models; {turns}."
+    )
+    left = (
+        f"all heads exchanged give the other model{f', to {found.gap:.0e}' if found.gap else ''}"
+        if found.gap < EXACT
+        else f"all heads exchanged reach {found.all_heads - found.start:+.2f}: the adapter works "
+        "outside the heads, too"
+    )
+    mark = ":green[:material/check:] " if found.gap < EXACT else ""
+    guard = f"token {found.position + 1} of the target · {left} · {ONE_TEXT}"
+    return words, mark + escape_markdown(guard)
 
 
 def similarity_finding(lens: Lens) -> tuple[str, str]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 import streamlit as st
 
+from app.figures import exchanged_heads
 from app.figures import why_answer as figures
 from app.labs.attention import why_findings as findings
 from app.labs.attention.selected_head import SelectedHead
@@ -20,8 +21,13 @@ from peftcore.data.task import Example
 from peftcore.runs.store import Run
 
 if TYPE_CHECKING:
+    from peftcore.labs.attention.attribution import Attribution, Way
+    from peftcore.labs.attention.head_patching import Direction, HeadPatching
     from peftcore.labs.attention.why_answer import LeftOut, Lens, Patching
 
+WAYS: dict[Way, str] = {"gradient": "Gradient × input", "integrated": "Integrated"}
+DIRECTIONS: dict[Direction, str] = {"given": "The model before", "taken": "The adapted model"}
+LONG = 5.0  # seconds from which on a measurement is asked for
 WHOLE = "The whole answer"
 READING = {
     "Layer by layer": "A cell is the probability of a token of the target if the model stopped at "
@@ -33,6 +39,13 @@ READING = {
     "Left-out tokens": "A bar is the log-likelihood of the answer less that without this token of "
     "the text: above zero the token speaks for the answer. Tokens act together, so the bars need "
     "not sum to what all of them add at once.",
+    "Gradients": "Gradient × input: how fast the log-likelihood of the answer grows with a token's "
+    "vector; it sees the slope at this text alone. Integrated gradients (arXiv:1703.01365) "
+    "add slopes up on the way from an empty text, every token the padding's, to this one. "
+    "Compare both with the tokens left out: where they disagree, none is the whole story.",
+    "Exchanged heads": "A cell is one pass in which what one head adds is taken from the other "
+    "model: blue makes the adapted model's word likelier, orange less likely; a cross marks that "
+    "another word is written. Heads act together, so all of them at once may do what none does.",
     "Similarity": "How alike the states of the same tokens are in both models. Cosine compares "
     "token by token; linear CKA (arXiv:1905.00414) the geometry of all tokens, and is near 1 for "
     "few tokens in a wide model whatever they are.",
@@ -74,6 +87,40 @@ def _left_out(
     return why_answer.leave_out(*pair, example, seed)
 
 
+@st.cache_data(
+    max_entries=24, show_spinner="Taking gradients…", show_time=True, hash_funcs=cache.BY_ADAPTER
+)
+def _attribution(asked: Asked, way: Way, column: int | None) -> Attribution:
+    """Take gradients of the answer."""
+    from peftcore.labs.attention import attribution
+
+    after, before, base, example, seed = asked
+    pair = cache.adapted_or_untouched(before, base), cache.adapted_or_untouched(after, base)
+    return attribution.attribute(pair, example, seed, way, column)
+
+
+@st.cache_data(max_entries=24, show_spinner="Timing one pass…", hash_funcs=cache.BY_ADAPTER)
+def _head_seconds(asked: Asked, direction: Direction) -> float:
+    """Return about how long the exchange of all heads will take."""
+    from peftcore.labs.attention import head_patching
+
+    after, before, base, example, seed = asked
+    pair = cache.adapted_or_untouched(before, base), cache.adapted_or_untouched(after, base)
+    return head_patching.expected_seconds(pair, example, seed, direction)
+
+
+@st.cache_data(
+    max_entries=24, show_spinner="Exchanging heads…", show_time=True, hash_funcs=cache.BY_ADAPTER
+)
+def _heads(asked: Asked, direction: Direction) -> HeadPatching:
+    """Exchange heads."""
+    from peftcore.labs.attention import head_patching
+
+    after, before, base, example, seed = asked
+    pair = cache.adapted_or_untouched(before, base), cache.adapted_or_untouched(after, base)
+    return head_patching.patch_heads(pair, example, seed, direction)
+
+
 Asked = tuple[Run | None, Run | None, str, Example, int]
 
 
@@ -85,7 +132,7 @@ def _asked(comparison: AttentionComparison) -> Asked:
 
 
 def show_why(frame: Frame, selected: SelectedHead) -> None:
-    """One of four measurements of the same text and answer, both models side by side."""
+    """One of several measurements of the same text and answer, both models side by side."""
     comparison = selected.comparison
     if comparison.kind == "encoder":
         with frame.picture:
@@ -138,12 +185,67 @@ def _show_left_out(frame: Frame, selected: SelectedHead) -> None:
     frame.say(*findings.left_out_finding(found, column))
     with frame.picture:
         picture(
-            figures.left_out_bars(found, column),
+            figures.token_bars(found, column, "leave-out"),
             key="attention.why.left",
             name="left-out",
-            alt=figures.left_out_alt(found, column),
+            alt=figures.token_alt(found, column),
             table=lambda: figures.left_out_table(found),
         ).caption(findings.quiet_line(selected, "leave-out"))
+
+
+def _show_gradients(frame: Frame, selected: SelectedHead) -> None:
+    """The share of each token of the text by gradients, in the answer or one of its tokens."""
+    with frame.side:
+        way: Way = Choice(LAB, "way", "Way", list(WAYS), option_text=WAYS.__getitem__).as_buttons(
+            label_visibility="collapsed"
+        )
+    asked = _asked(selected.comparison)
+    targets = _attribution(asked, "gradient", None).targets
+    with frame.side:
+        tokens = [f"{number + 1}: {word}" for number, word in enumerate(targets)]
+        chosen = Choice(LAB, "word", "For", [WHOLE, *tokens]).as_list()
+    column = None if chosen == WHOLE else tokens.index(chosen)
+    found = _attribution(asked, way, None if way == "gradient" else column)
+    frame.say(*findings.gradient_finding(found, column))
+    word = f" --word {column + 1}" if column is not None and way != "gradient" else ""
+    with frame.picture:
+        picture(
+            figures.token_bars(found, column, way),
+            key="attention.why.gradients",
+            name=f"attribution-{way}",
+            alt=figures.token_alt(found, column),
+            table=lambda: figures.gradient_table(found, column),
+        ).caption(findings.quiet_line(selected, f"{way}{word}"))
+
+
+def _show_heads(frame: Frame, selected: SelectedHead) -> None:
+    """One head's output exchanged at a time; asked for where that takes long."""
+    with frame.side:
+        direction: Direction = Choice(
+            LAB, "into", "Put into", list(DIRECTIONS), option_text=DIRECTIONS.__getitem__
+        ).as_buttons()
+    asked = _asked(selected.comparison)
+    seconds = _head_seconds(asked, direction)
+    wanted = st.session_state.setdefault("attention.heads.wanted", set())
+    key = (str(asked), direction)
+    if seconds > LONG and key not in wanted:
+        frame.say("No head is exchanged yet.")
+        with frame.picture:
+            st.caption(f"Every head takes a pass of its own: about {seconds:.0f} s together.")
+            if not st.button("Exchange heads", type="primary", icon=":material/swap_horiz:"):
+                return
+        wanted.add(key)
+    found = _heads(asked, direction)
+    frame.say(*findings.head_finding(found))
+    into = "before" if direction == "given" else "after"
+    with frame.picture:
+        picture(
+            exchanged_heads.head_changes(found),
+            key="attention.why.heads",
+            name="exchanged-heads",
+            alt=exchanged_heads.head_changes_alt(found),
+            table=lambda: exchanged_heads.head_changes_table(found),
+        ).caption(findings.quiet_line(selected, f"heads --into {into}"))
 
 
 def _show_similarity(frame: Frame, selected: SelectedHead) -> None:
@@ -164,6 +266,8 @@ def _show_similarity(frame: Frame, selected: SelectedHead) -> None:
 SHOWN: dict[str, Callable[[Frame, SelectedHead], None]] = {
     "Layer by layer": _show_lens,
     "Exchanged layers": _show_patching,
+    "Exchanged heads": _show_heads,
     "Left-out tokens": _show_left_out,
+    "Gradients": _show_gradients,
     "Similarity": _show_similarity,
 }

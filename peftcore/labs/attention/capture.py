@@ -47,7 +47,7 @@ def generate_answer(
     base, tokenizer = adapted.base, adapted.base.tokenizer
     if base.kind == "encoder":
         raise BadInput(f"{base.name} reads but cannot write, so it has no answer to look back at")
-    _check_seed(adapted, seed_index)
+    check_seed(adapted, seed_index)
     batcher = _batcher_for(adapted)
     batch = batcher.batch([example] * adapted.seeds, with_targets=False)
     with torch.inference_mode():
@@ -66,10 +66,10 @@ def capture_attention(
 
     A decoder reads the example's target.  BadInput if the text is too long to be shown.
     """
-    _check_seed(adapted, seed_index)
+    check_seed(adapted, seed_index)
     return {
-        attention_kind: _build_pattern(attention_kind, stacked, seed_index, tokens)
-        for attention_kind, stacked, tokens in _capture_records(adapted, example, limited=True)
+        attention_kind: build_pattern(attention_kind, stacked, seed_index, tokens)
+        for attention_kind, stacked, tokens in capture_records(adapted, example, limited=True)
     }
 
 
@@ -86,10 +86,10 @@ def head_statistics(
         raise BadInput("there are no examples to measure")
     statistics: dict[str, list[list[dict[str, np.ndarray]]]] = {}
     for done, example in enumerate(examples):
-        for attention_kind, stacked, tokens in _capture_records(adapted, example):
+        for attention_kind, stacked, tokens in capture_records(adapted, example):
             seeds = [
                 measure_heads(
-                    _build_pattern(attention_kind, stacked, seed, tokens, with_score_inputs=False)
+                    build_pattern(attention_kind, stacked, seed, tokens, with_score_inputs=False)
                 )
                 for seed in range(adapted.seeds)
             ]
@@ -115,7 +115,7 @@ def check_length(base: BaseModel, example: Example) -> None:
 QueryKeyTokens = tuple[tuple[AttentionToken, ...], tuple[AttentionToken, ...]]
 
 
-def _capture_records(
+def capture_records(
     adapted: AdaptedModel, example: Example, limited: bool = False
 ) -> Iterator[tuple[str, list[AttentionRecord], QueryKeyTokens]]:
     """Yield the records of each place, one for each layer, with the texts of queries and keys."""
@@ -144,7 +144,8 @@ def _capture_records(
         yield attention_kind, layer_records, (queries, keys)
 
 
-def _check_seed(adapted: AdaptedModel, seed_index: int) -> None:
+def check_seed(adapted: AdaptedModel, seed_index: int) -> None:
+    """Raise BadInput unless the model has this seed, counted from 0."""
     if not 0 <= seed_index < adapted.seeds:
         raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
 
@@ -166,7 +167,7 @@ def _insert_soft_tokens(
     )
 
 
-def _build_pattern(
+def build_pattern(
     attention_kind: str,
     records: list[AttentionRecord],
     row: int,

@@ -43,6 +43,19 @@ class _Hooks:
     states: dict[Layer, Tensor] = field(default_factory=dict)
 
 
+def copy_of_seed(adapted: AdaptedModel, seed_index: int) -> AdaptedModel:
+    """Return a model's one seed with a module tree of its own; BadInput if it does not write."""
+    if adapted.base.kind == "encoder":
+        raise BadInput(
+            f"{adapted.base.name} reads but cannot write, so no layer's state is a next word"
+        )
+    if not 0 <= seed_index < adapted.seeds:
+        raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
+    lone = adapted.one_seed(seed_index) if adapted.tensors else copy.copy(adapted)
+    lone.model = shared_copy(adapted.model)
+    return lone
+
+
 class LayerStates:
     """A model, one seed of it, whose layers' outputs can be kept and exchanged.
 
@@ -50,14 +63,7 @@ class LayerStates:
     """
 
     def __init__(self, adapted: AdaptedModel, seed_index: int) -> None:
-        if adapted.base.kind == "encoder":
-            raise BadInput(
-                f"{adapted.base.name} reads but cannot write, so no layer's state is a next word"
-            )
-        if not 0 <= seed_index < adapted.seeds:
-            raise BadInput(f"seed must lie in [0, {adapted.seeds - 1}]; got {seed_index}")
-        self.adapted = adapted.one_seed(seed_index) if adapted.tensors else copy.copy(adapted)
-        self.adapted.model = shared_copy(adapted.model)
+        self.adapted = copy_of_seed(adapted, seed_index)
         self._hooks = _Hooks()
         self.layers = self._register()
 

@@ -27,6 +27,7 @@ from peftcore.models.token_names import text_names
 if TYPE_CHECKING:
     from peftcore.adapters.adapted_model import AdaptedModel
     from peftcore.data.task import Example
+    from peftcore.models.base_model import BaseModel
     from peftcore.models.batching import Batch, TokenizedExample
 
 Array = NDArray[np.float64]
@@ -102,7 +103,7 @@ class LeftOut:
         return added.sum(1) if column is None else added[:, column]
 
 
-def _batch(adapted: AdaptedModel, example: Example) -> Batch:
+def one_row(adapted: AdaptedModel, example: Example) -> Batch:
     """Return an example as a batch of one row, with room for soft tokens."""
     room = adapted.adapter.prompt_length(adapted.adapter.config)
     return ExampleBatcher(adapted.base, (), room).batch([example])
@@ -117,10 +118,10 @@ def _pair(
         "before": LayerStates(before, min(seed_index, before.seeds - 1)),
         "after": LayerStates(after, seed_index),
     }
-    return models, _batch(after, example)
+    return models, one_row(after, example)
 
 
-def _words(adapted: AdaptedModel, ids: Sequence[int]) -> tuple[str, ...]:
+def words_of(adapted: AdaptedModel, ids: Sequence[int]) -> tuple[str, ...]:
     """Name tokens one by one, as words that a model may write next."""
     return tuple(text_names(adapted.base.tokenizer, [each])[0] for each in ids)
 
@@ -166,7 +167,7 @@ def _reading(adapted: AdaptedModel, logits: Tensor, targets: Tensor) -> LensRead
     own = probabilities.gather(-1, targets.expand(len(logits), -1)[..., None])[..., 0]
     return LensReading(
         own.double().cpu().numpy(),
-        tuple(_words(adapted, row) for row in ids.tolist()),
+        tuple(words_of(adapted, row) for row in ids.tolist()),
         best.double().cpu().numpy(),
     )
 
@@ -191,28 +192,25 @@ def patch_layers(
     models, batch = _pair(before, after, example, seed_index)
     targets = _target_ids(batch)
     passes = {side: model.run(batch) for side, model in models.items()}
-    best = {side: passes[side].logits[0].argmax(-1) for side in SIDES}
-    odds = {side: _log_odds(passes[side].logits[0], best["after"]) for side in SIDES}
-    apart = (best["before"] != best["after"]).nonzero()[:, 0]
-    change = (odds["after"] - odds["before"]).abs()
-    position = int(apart[0]) if len(apart) else int(change.argmax())
+    looked_at = find_word({side: passes[side].logits[0] for side in SIDES})
+    position = looked_at.position
     layers = models["after"].layers
     found: dict[str, Array] = {}
     words: dict[str, tuple[str, ...]] = {}
     whole: dict[str, Tensor] = {}
     for side, other in (("before", "after"), ("after", "before")):
         here, whole[side] = _patched(models[side], batch, passes[other].states, position)
-        word = best["after"][position].expand(len(here))
-        found[side] = _log_odds(here, word).double().cpu().numpy()
-        words[side] = _words(after, here.argmax(-1).tolist())
+        word = torch.full((len(here),), looked_at.word, device=here.device)
+        found[side] = log_odds(here, word).double().cpu().numpy()
+        words[side] = words_of(after, here.argmax(-1).tolist())
     return Patching(
         tuple(layers),
         _text(after, targets.tolist()),
         position,
-        _words(after, [int(best["after"][position])])[0],
-        _words(after, [int(best["before"][position])])[0],
-        float(odds["before"][position]),
-        float(odds["after"][position]),
+        words_of(after, [looked_at.word])[0],
+        words_of(after, [looked_at.other_word])[0],
+        looked_at.odds["before"],
+        looked_at.odds["after"],
         found["before"],
         found["after"],
         words["before"],
@@ -221,7 +219,38 @@ def patch_layers(
     )
 
 
-def _log_odds(logits: Tensor, words: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class LookedAt:
+    """The place in the target at which two models are compared, and the words they write there.
+
+    odds: of the word that the adapted model writes, by side.
+    """
+
+    position: int
+    word: int
+    other_word: int
+    odds: dict[str, float]
+
+
+def find_word(logits: Mapping[str, Tensor]) -> LookedAt:
+    """Find the first word on which two models disagree, from the logits (t', words) of each side.
+
+    Where they agree on all, it is the one whose log-odds change most.
+    """
+    best = {side: logits[side].argmax(-1) for side in SIDES}
+    odds = {side: log_odds(logits[side], best["after"]) for side in SIDES}
+    apart = (best["before"] != best["after"]).nonzero()[:, 0]
+    change = (odds["after"] - odds["before"]).abs()
+    position = int(apart[0]) if len(apart) else int(change.argmax())
+    return LookedAt(
+        position,
+        int(best["after"][position]),
+        int(best["before"][position]),
+        {side: float(odds[side][position]) for side in SIDES},
+    )
+
+
+def log_odds(logits: Tensor, words: Tensor) -> Tensor:
     """Return log p − log (1 − p) (n,) of one word (n,) for each row of logits (n, words)."""
     own = logits.gather(-1, words[:, None])[:, 0]
     rest = logits.scatter(-1, words[:, None], -torch.inf).logsumexp(-1)
@@ -255,6 +284,18 @@ def _patched(
     return torch.cat(found), whole
 
 
+def text_places(base: BaseModel, example: Example, count: int) -> tuple[list[int], tuple[str, ...]]:
+    """Return where the text's own tokens stand among the first `count` that are read, and names.
+
+    Special tokens and the answer do not count; BadInput for a text of nothing.
+    """
+    tokens = example_tokens(base, example)[0][:count]
+    places = [n for n, token in enumerate(tokens) if token.kind == "content"]
+    if not places:
+        raise BadInput("this text has no token of its own that could be left out")
+    return places, tuple(tokens[place].text for place in places)
+
+
 def leave_out(
     before: AdaptedModel, after: AdaptedModel, example: Example, seed_index: int = 0
 ) -> LeftOut:
@@ -262,10 +303,7 @@ def leave_out(
     check_length(after.base, example)
     room = after.adapter.prompt_length(after.adapter.config)
     whole = ExampleBatcher(after.base, (), room).tokenize(example)
-    names = example_tokens(after.base, example)[0][: len(whole.input_ids)]
-    places = [n for n, token in enumerate(names) if token.kind == "content"]
-    if not places:
-        raise BadInput("this text has no token of its own that could be left out")
+    places, names = text_places(after.base, example, len(whole.input_ids))
     keep = [
         [n for n in range(len(whole.input_ids)) if n not in dropped]
         for dropped in (set(), *({place} for place in places), set(places))
@@ -276,7 +314,7 @@ def leave_out(
         for side, model in (("before", before), ("after", after))
     }
     return LeftOut(
-        tuple(names[place].text for place in places),
+        names,
         _text(after, whole.target_ids),
         {side: values[0] for side, values in logs.items()},
         {side: values[0] - values[1:-1] for side, values in logs.items()},

@@ -1,13 +1,15 @@
-"""Mixes the changes of two runs along a line: the loss of each task on it, and a run made of it.
+"""Mixes the changes of two or three runs: the loss of each task on a line or a triangle between
+them, and a run made of a mixture.
 
-Changes of LoRA are mixed as products, not factor by factor: both products stand side by side in one
-of the sum of their ranks, so a mixture is exactly the weighted sum of both changes.  Other methods
+Changes of LoRA are mixed as products, not factor by factor: the products stand side by side in one
+of the sum of their ranks, so a mixture is exactly the weighted sum of the changes.  Other methods
 are mixed tensor by tensor.
 """
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from peftcore.analysis import interference
+from peftcore.analysis import interference, simplex
 from peftcore.errors import BadInput
 from peftcore.exchange.peft_export import centroid
 from peftcore.labs.common.context import LabContext, run_job
@@ -42,21 +44,21 @@ if TYPE_CHECKING:
     from peftcore.models.base_model import BaseModel
 
 
-def check_pair(runs: Sequence[Run]) -> None:
-    """Raise BadInput unless two runs can be mixed: one base that writes, one method."""
-    first, second = runs
-    if first.id == second.id:
-        raise BadInput(f"run {first.id} cannot be combined with itself; name another run")
-    for name, one, other in (
-        ("base", first.spec.base, second.spec.base),
-        ("method", first.spec.method, second.spec.method),
-    ):
-        if one != other:
-            raise BadInput(f"runs of one {name} can be combined; got {one} and {other}")
+def check_alike(runs: Sequence[Run]) -> None:
+    """Raise BadInput unless two or three runs can be mixed: one base that writes, one method."""
+    for first, second in itertools.combinations(runs, 2):
+        if first.id == second.id:
+            raise BadInput(f"run {first.id} cannot be combined with itself; name another run")
+        for name, one, other in (
+            ("base", first.spec.base, second.spec.base),
+            ("method", first.spec.method, second.spec.method),
+        ):
+            if one != other:
+                raise BadInput(f"runs of one {name} can be combined; got {one} and {other}")
 
 
-def span_of_pair(models: Sequence[AdaptedModel], seeds: Sequence[int]) -> AdaptedModel:
-    """Return the span between two adapters (1, 2, …), one seed of each."""
+def span_of_runs(models: Sequence[AdaptedModel], seeds: Sequence[int]) -> AdaptedModel:
+    """Return the span between adapters (1, number of adapters, …), one seed of each."""
     if models[0].base.kind == "encoder":
         raise BadInput(
             f"{models[0].base.name} answers through a head of each task, so changes for two tasks "
@@ -69,72 +71,84 @@ def span_of_pair(models: Sequence[AdaptedModel], seeds: Sequence[int]) -> Adapte
 
 
 def _stacked_products(models: Sequence[AdaptedModel], seeds: Sequence[int]) -> AdaptedModel:
-    """Return the span in which both products stand side by side: the one's up is zero in each."""
-    one, other = (centroid(model, seed).tensors for model, seed in zip(models, seeds, strict=True))
-    if one.keys() != other.keys():
+    """Return the span in which all products stand side by side: in each corner one up is not zero.
+
+    A corner's `down` holds those of all adapters, so what a mixture weighs are the ups alone.
+    """
+    parts = [centroid(model, seed).tensors for model, seed in zip(models, seeds, strict=True)]
+    if any(part.keys() != parts[0].keys() for part in parts):
         raise BadInput("these runs change different modules, so they have no line between them")
     scales = [model.adapter.config.alpha / model.adapter.config.rank for model in models]
     tensors: dict[str, Tensor] = {}
-    for name in one:
+    for name in parts[0]:
         if name.startswith("down:"):
-            both = torch.cat([one[name], other[name]], -1)  # (1, 1, i, r + r')
-            tensors[name] = both.expand(-1, 2, -1, -1).contiguous()
-        else:
-            second = other[name] * (scales[1] / scales[0])
-            nothing = torch.zeros_like
-            tensors[name] = torch.cat(
-                [
-                    torch.cat([one[name], nothing(second)], -2),
-                    torch.cat([nothing(one[name]), second], -2),
-                ],
-                1,
-            )
+            all_downs = torch.cat([part[name] for part in parts], -1)  # (1, 1, i, sum of ranks)
+            tensors[name] = all_downs.expand(-1, len(parts), -1, -1).contiguous()
+            continue
+        ups = [part[name] * (scale / scales[0]) for part, scale in zip(parts, scales, strict=True)]
+        corners = [
+            torch.cat([up if n == corner else torch.zeros_like(up) for n, up in enumerate(ups)], -2)
+            for corner in range(len(ups))
+        ]
+        tensors[name] = torch.cat(corners, 1)
     return models[0].with_tensors({name: t.detach() for name, t in tensors.items()})
 
 
-def measure_line(context: LabContext[CombiningJob]) -> None:
-    """Measure both tasks' losses along the line, and what the changes predict, seed by seed."""
+def _points(count: int, steps: int) -> Tensor:
+    """Return even points (p, count) of the line between two runs or the triangle of three."""
+    if count == 3:
+        return torch.tensor(simplex.triangle_lattice(steps), dtype=torch.float32)
+    shares = torch.linspace(0, 1, steps + 1)
+    return torch.stack([1 - shares, shares], 1)
+
+
+def measure_mixtures(context: LabContext[CombiningJob]) -> None:
+    """Measure every task's loss at all mixtures, and what the changes predict, seed by seed."""
     context.clear_if_stale()
-    check_pair(context.runs)
+    check_alike(context.runs)
     request = context.job.request
     models = [load_adapter(run, context.base) for run in context.runs]
     count = min(request.seeds, *(model.seeds for model in models))
-    span_of_pair(models, [0, 0])  # refuses what cannot be mixed before anything is measured
-    shares = torch.linspace(0, 1, request.steps + 1)
-    points = torch.stack([1 - shares, shares], 1)  # (p, 2)
+    # Refuses what cannot be mixed before anything is measured.
+    span_of_runs(models, [0] * len(models))
+    points = _points(len(models), request.steps)  # (p, 2 or 3)
+    # Along a line the second run's share says all.
+    shares = points[:, 1].tolist() if len(models) == 2 else points.tolist()
     facts = context.common_facts() | {
         "tasks": [run.spec.task for run in context.runs],
         "n": request.examples,
         "seeds": count,
     }
     context.job.clear()
-    context.job.write_plan(facts, [{"share": float(share)} for share in shares])
+    context.job.write_plan(facts, [{"share": share} for share in shares])
     context.total = count * len(models)
     for seed in range(count):
-        span = span_of_pair(models, [seed, seed])
+        span = span_of_runs(models, [seed] * len(models))
         for index, run in enumerate(context.runs):
             context.report_progress(f"Task {run.spec.task}")
             losses = _losses(context, span, points, index, seed)
             context.job.append_value(
                 {
-                    "what": "loss_line",
+                    "what": "loss_line" if len(models) == 2 else "loss_triangle",
                     "seed": seed,
                     "run": run.id,
                     "task": run.spec.task,
-                    "shares": shares.tolist(),
+                    "shares": shares,
                     "losses": losses,
                 }
             )
             context.done += 1
-        for entry in _predictions(models, seed):
-            context.job.append_value({"what": "prediction", "seed": seed} | entry)
+        for first, second in itertools.combinations(range(len(models)), 2):
+            pair = {"what": "prediction", "seed": seed, "pair": [first, second]}
+            for entry in _predictions([models[first], models[second]], seed):
+                context.job.append_value(pair | entry)
     context.write_status()
 
 
 def _losses(
     context: LabContext[CombiningJob], span: AdaptedModel, points: Tensor, index: int, seed: int
 ) -> list[float]:
-    """Return the loss of one run's task at every point (p, 2)."""
+    """Return the loss of one run's task at every point (p, number of runs)."""
     run = context.runs[index]
     training = run.spec.training
     number = run.spec.population.seed_numbers()[seed]
@@ -191,24 +205,32 @@ def _agreement(first: Tensor, second: Tensor) -> dict[str, float]:
     }
 
 
-run_combining_job = partial(run_job, LabContext[CombiningJob], measure_line)
+run_combining_job = partial(run_job, LabContext[CombiningJob], measure_mixtures)
 
 
 def save_mixture(
-    runs: Sequence[Run], share: float, base: BaseModel, store: RunStore | None = None
+    runs: Sequence[Run],
+    shares: Sequence[float],
+    base: BaseModel,
+    store: RunStore | None = None,
 ) -> Run:
-    """Store the mixture of two runs, seed by seed, as a run of the first one's task.
+    """Store the mixture of two or three runs, seed by seed, as a run of the first one's task.
 
-    share: of the second run, from 0 to 1.  The same mixture is one run; it has no scores yet, and
-    `evaluate` scores it on any task.
+    shares: of the runs after the first, which has the rest.  The same mixture is one run; it has no
+    scores yet, and `evaluate` scores it on any task.
     """
-    check_pair(runs)
-    if not 0 <= share <= 1:
-        raise BadInput(f"the share of the second run must lie in [0, 1]; got {share:g}")
+    check_alike(runs)
+    rest = round(1 - sum(shares), 9)
+    if len(shares) != len(runs) - 1 or min(rest, *shares) < 0:
+        raise BadInput(
+            f"a mixture of {len(runs)} runs has the shares of all but the first, each in [0, 1] "
+            f"and together at most 1; got {', '.join(f'{share:g}' for share in shares)}"
+        )
     models = [load_adapter(run, base) for run in runs]
     count = min(model.seeds for model in models)
-    point = torch.tensor([[1 - share, share]])
-    mixed = [corner_mixtures(span_of_pair(models, [seed] * 2), 0, point) for seed in range(count)]
+    point = torch.tensor([[rest, *shares]])
+    spans = [span_of_runs(models, [seed] * len(models)) for seed in range(count)]
+    mixed = [corner_mixtures(span, 0, point) for span in spans]
     tensors = {name: torch.cat([each[name] for each in mixed]) for name in mixed[0]}
     spec = runs[0].spec
     settings = dict(spec.settings)
@@ -224,7 +246,7 @@ def save_mixture(
     )
     adapted = planning.build_adapted(base, mixture, fresh=False)
     _fill(adapted, tensors)
-    return _store(mixture, adapted, runs, share, store or RunStore())
+    return _store(mixture, adapted, runs, shares, store or RunStore())
 
 
 def _fill(adapted: AdaptedModel, tensors: Mapping[str, Tensor]) -> None:
@@ -239,10 +261,11 @@ def _fill(adapted: AdaptedModel, tensors: Mapping[str, Tensor]) -> None:
 
 
 def _store(
-    spec: Any, adapted: AdaptedModel, runs: Sequence[Run], share: float, store: RunStore
+    spec: Any, adapted: AdaptedModel, runs: Sequence[Run], shares: Sequence[float], store: RunStore
 ) -> Run:
     """Write the run, named by a hash of what was mixed: its spec alone says too little."""
-    origin = {"runs": [run.id for run in runs], "share": share}
+    of_others = {"share": shares[0]} if len(shares) == 1 else {"shares": list(shares)}
+    origin = {"runs": [run.id for run in runs]} | of_others
     text = spec.canonical() + json.dumps(origin, sort_keys=True)
     store.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     run = Run(store.folder / hashlib.sha256(text.encode()).hexdigest()[:12], spec)
@@ -261,7 +284,8 @@ def _store(
             "mixture": origin,
         }
     )
-    words = f"Mixture of {runs[0].id} and {share:.0%} of {runs[1].id}; not trained, not scored"
+    others = [f"{share:.0%} of {run.id}" for share, run in zip(shares, runs[1:], strict=True)]
+    words = f"Mixture of {runs[0].id} and {' and '.join(others)}; not trained, not scored"
     run.append_log(words)
     run.write_status(
         state="done",

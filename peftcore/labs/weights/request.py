@@ -14,6 +14,7 @@ from peftcore.jobs.background import BackgroundJob
 from peftcore.settings import Settings
 
 SITE = ["component", "stack", "layer", "path", "form"]  # what names a site in every table
+SHARES = ["first", "second", "third"]  # of each of three runs in a mixture
 MEASURES = {  # measure → title; of a site and a seed
     "relative": "Size of the change, relative to the base",
     "effect": "Change of its output, relative to the base",
@@ -75,10 +76,15 @@ class WeightsJob(BackgroundJob, kind="weights"):
 
 
 class CombiningRequest(background.JobRequest):
-    """Two runs of one base and method, whose changes are mixed along a line."""
+    """Two or three runs of one base and method, whose changes are mixed.
 
-    runs: tuple[str, ...] = Field(min_length=2, max_length=2, description="Ids of two runs")
-    steps: int = Field(10, ge=2, le=60, description="Steps from one run to the other")
+    Two are mixed along a line, three over a triangle.
+    """
+
+    runs: tuple[str, ...] = Field(
+        min_length=2, max_length=3, description="Ids of two or three runs"
+    )
+    steps: int = Field(10, ge=2, le=60, description="Steps from one run to another")
     examples: int = Field(16, ge=1, le=1000, description="Validation examples of each task")
     seeds: int = Field(4, ge=1, le=64, description="Seeds that are mixed, each with its like")
 
@@ -112,9 +118,26 @@ class CombiningJob(BackgroundJob, kind="combining"):
         ]
         return pd.DataFrame(rows, columns=columns)
 
+    def triangle(self) -> pd.DataFrame:
+        """Return a row for each seed, task and point of three runs: three shares, and loss."""
+        rows = [
+            [entry["seed"], entry["task"], entry["run"], *shares, loss]
+            for entry in self.entries()
+            if entry.get("what") == "loss_triangle"
+            for shares, loss in zip(entry["shares"], entry["losses"], strict=True)
+        ]
+        return pd.DataFrame(rows, columns=["seed", "task", "run", *SHARES, "loss"])
+
     def predictions(self) -> pd.DataFrame:
-        """Return a row for each seed and site: cosine and sign conflicts of both changes."""
+        """Return a row for each seed, pair of runs and site: cosine and sign conflicts."""
         return _table(self.entries(), "prediction")
+
+
+def point_means(triangle: pd.DataFrame) -> pd.DataFrame:
+    """Return a row for each point: its shares, each run's mean loss over seeds, and their `sum`."""
+    runs = list(dict.fromkeys(triangle["run"]))
+    wide = triangle.pivot_table(index=SHARES, columns="run", values="loss", sort=False)
+    return wide[runs].assign(sum=wide[runs].sum(axis=1)).reset_index()
 
 
 def own_rises(losses: pd.DataFrame) -> pd.DataFrame:

@@ -58,10 +58,10 @@ def test_a_circle_writes_the_adapted_word():
 
 
 def test_bars_are_of_the_whole_answer_or_of_one_token():
-    whole = figures.left_out_bars(a_left_out(), None)
+    whole = figures.token_bars(a_left_out(), None, "leave-out")
     assert list(whole.data[1].y) == [3, -0.5]
-    assert list(figures.left_out_bars(a_left_out(), 0).data[1].y) == [1, -0.5]
-    assert "after most “cat” +3.00" in figures.left_out_alt(a_left_out(), None)
+    assert list(figures.token_bars(a_left_out(), 0, "leave-out").data[1].y) == [1, -0.5]
+    assert "after most “cat” +3.00" in figures.token_alt(a_left_out(), None)
     assert len(figures.left_out_table(a_left_out())) == 4
 
 

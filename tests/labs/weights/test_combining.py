@@ -4,7 +4,7 @@ import pytest
 import torch
 from support.adapters import random_adapted
 from support.atom_runs import trained
-from support.commands import printed
+from support.commands import printed, refused
 
 from peftcore import tasks
 from peftcore.errors import BadInput
@@ -12,7 +12,13 @@ from peftcore.exchange.merge import merged_weights
 from peftcore.exchange.peft_export import centroid
 from peftcore.labs.common.interpolation import corner_mixtures
 from peftcore.labs.weights import combining
-from peftcore.labs.weights.request import CombiningJob, CombiningRequest, own_rises
+from peftcore.labs.weights.request import (
+    SHARES,
+    CombiningJob,
+    CombiningRequest,
+    own_rises,
+    point_means,
+)
 from peftcore.models.base_model import load
 from peftcore.models.batching import ExampleBatcher
 from peftcore.runs.store import RunStore
@@ -36,7 +42,7 @@ def test_a_mixture_is_the_weighted_sum_of_both_changes(tiny, method):
     if method == "sparsefit":
         for tensor in second.tensors.values():
             tensor.data *= -0.4
-    span = combining.span_of_pair([first, second], [1, 0])
+    span = combining.span_of_runs([first, second], [1, 0])
     mixed = span.with_tensors(corner_mixtures(span, 0, torch.tensor([[0.3, 0.7]])))
     one, other, both = changes(first, 1), changes(second, 0), changes(mixed, 0)
     for name, value in both.items():
@@ -46,7 +52,60 @@ def test_a_mixture_is_the_weighted_sum_of_both_changes(tiny, method):
 def test_an_encoder_has_no_answers_in_common(tiny):
     pair = [random_adapted(tiny("bert"), "lora", vertices=1)] * 2
     with pytest.raises(BadInput, match="base that writes"):
-        combining.span_of_pair(pair, [0, 0])
+        combining.span_of_runs(pair, [0, 0])
+
+
+def test_three_changes_are_mixed_as_weighed(tiny):
+    base = tiny("llama")
+    models = [
+        random_adapted(base, "lora", vertices=1, rank=rank, alpha=alpha)
+        for rank, alpha in ((2, 2), (3, 6), (1, 4))
+    ]
+    models[2].tensors.update({n: t * -0.3 for n, t in models[2].tensors.items()})
+    span = combining.span_of_runs(models, [1, 0, 1])
+    weights = [0.2, 0.5, 0.3]
+    mixed = span.with_tensors(corner_mixtures(span, 0, torch.tensor([weights])))
+    parts = [changes(model, seed) for model, seed in zip(models, [1, 0, 1], strict=True)]
+    for name, value in changes(mixed, 0).items():
+        expected = sum(w * part[name] for w, part in zip(weights, parts, strict=True))
+        assert torch.allclose(value, expected, atol=1e-4)
+
+
+@pytest.fixture
+def three(pair):
+    """The same with a third task."""
+    return (*pair, trained("lora", task="miniworld_knowledge", settings={"rank": 1}))
+
+
+def test_the_corners_of_a_triangle_are_the_runs(three):
+    request = CombiningRequest.make(
+        {"runs": [run.id for run in three], "steps": 2, "examples": 3, "seeds": 1}
+    )
+    job = CombiningJob.create(request)
+    assert combining.run_combining_job(job).state == "done"
+    triangle = job.triangle()
+    assert len(triangle) == 6 * 3
+    assert triangle[SHARES].sum(axis=1).to_numpy() == pytest.approx(1)
+    means = point_means(triangle)
+    for number, run in enumerate(three):
+        adapted, training = load_adapter(run, load("mine")), run.spec.training
+        rows = tasks.find_task(run.spec.task).few_shot(training.shots, 0, training.dev).dev[:3]
+        batch = ExampleBatcher(adapted.base, ()).batch(rows).repeated(2)
+        with torch.no_grad():
+            expected = adapted.losses(batch, adapted.centroid())[: len(rows)].mean()
+        corner = means[means[SHARES[number]] == 1]
+        assert corner[run.id].iloc[0] == pytest.approx(float(expected), abs=1e-4)
+    sums = means[[run.id for run in three]].sum(axis=1)
+    assert means["sum"].to_numpy() == pytest.approx(sums.to_numpy())
+    pairs = {tuple(pair) for pair in job.predictions()["pair"]}
+    assert pairs == {(0, 1), (0, 2), (1, 2)}
+    value = printed("combine", *request.runs, "--set", "steps=2", "--set", "examples=3",
+                    "--set", "seeds=1")  # fmt: skip
+    assert len(value["losses"]) == 18
+    stored = printed("combine", *request.runs, "--save", "0.25,0.5")
+    assert RunStore().open(stored["run"]).manifest()["mixture"]["shares"] == [0.25, 0.5]
+    assert "together at most 1" in refused("combine", *request.runs, "--save", "0.9,0.5")
+    assert "0.3,0.3" in refused("combine", *request.runs, "--save", "half")
 
 
 @pytest.fixture
@@ -80,8 +139,8 @@ def test_the_line_ends_at_both_runs(pair):
 
 def test_a_mixture_is_stored_once_and_answers_as_its_changes_say(pair):
     base = load("mine")
-    run = combining.save_mixture(pair, 0.25, base)
-    assert combining.save_mixture(pair, 0.25, base).id == run.id
+    run = combining.save_mixture(pair, [0.25], base)
+    assert combining.save_mixture(pair, [0.25], base).id == run.id
     found = RunStore().open(run.id)
     assert found.status().state == "done"
     assert found.spec.settings["rank"] == 5
@@ -92,11 +151,11 @@ def test_a_mixture_is_stored_once_and_answers_as_its_changes_say(pair):
 
 def test_what_cannot_be_combined_is_refused(runs, pair):
     with pytest.raises(BadInput, match="itself"):
-        combining.check_pair([runs["lora"], runs["lora"]])
+        combining.check_alike([runs["lora"], runs["lora"]])
     with pytest.raises(BadInput, match="one method"):
-        combining.check_pair([runs["lora"], runs["atoms"]])
+        combining.check_alike([runs["lora"], runs["atoms"]])
     with pytest.raises(BadInput, match="0, 1"):
-        combining.save_mixture(pair, 1.5, load("mine"))
+        combining.save_mixture(pair, [1.5], load("mine"))
 
 
 def test_the_command_stores_a_mixture(pair):

@@ -183,7 +183,7 @@ def test_a_click_on_a_head_stands_in_the_address(monkeypatch):
     assert views.st.query_params == {"layer": "22", "head": "8"}
 
 
-def test_why_this_answer_has_four_pictures_of_one_text():
+def test_why_this_answer_has_six_pictures_of_one_text():
     page = started(run="5a7da5def8b7", view="Why this answer")
     assert [note["text"] for note in charts(page)[0]["layout"]["annotations"]] == [
         "Before",
@@ -202,6 +202,17 @@ def test_why_this_answer_has_four_pictures_of_one_text():
         .run()
     )
     assert charts(page)[0]["data"][1]["y"] != whole
+    sound(page.selectbox(key="attention.why").set_value("Gradients").run())
+    assert "sums are how fast the log\\-likelihood grows" in words(page)
+    sound(page.segmented_control(key="attention.way").set_value("integrated").run())
+    assert "of an empty one" in words(page)
+    sound(page.selectbox(key="attention.why").set_value("Exchanged heads").run())
+    assert "moves the log-odds of" in page.header[0].value.replace("\\", "")
+    assert [note["text"] for note in charts(page)[0]["layout"]["annotations"]] == [
+        "Encoder",
+        "Decoder",
+        "Cross",
+    ]
     sound(page.selectbox(key="attention.why").set_value("Similarity").run())
     assert "least alike at" in page.header[0].value
 
@@ -209,3 +220,12 @@ def test_why_this_answer_has_four_pictures_of_one_text():
 def test_an_encoder_has_no_next_word_to_follow(models):
     page = started(run="base:random-bert", view="Why this answer")
     assert "reads but does not write" in words(page)
+
+
+def test_what_keys_add_is_shown_instead_of_weights():
+    page = started(run="5a7da5def8b7")
+    weights = charts(page)[0]["data"]
+    sound(page.segmented_control(key="attention.weigh").set_value("Weight × value").run())
+    assert charts(page)[0]["data"] != weights
+    assert "parts sum to the output to" in words(page)
+    assert "--values" in words(page)
