@@ -23,7 +23,7 @@ from app.state import early_imports  # noqa: E402
 early_imports.wait()
 from app import nav  # noqa: E402
 from app.state import access, cache, worker_watch  # noqa: E402
-from app.ui import errors, url_state  # noqa: E402
+from app.ui import browser_notices, errors, url_state  # noqa: E402
 from peftcore import paths  # noqa: E402
 from peftcore.system import people  # noqa: E402
 
@@ -71,5 +71,6 @@ with errors.boundary(page.title):
     url_state.open_renamed_views()
     page.run()
 if visitor.in_lab:
+    browser_notices.listen()
     cache.warm_up()
     worker_watch.start()

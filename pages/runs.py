@@ -20,7 +20,7 @@ from app.training import (
     storage_panel,
 )
 from app.training.specs_from_form import training_command
-from app.ui import pickers, widgets
+from app.ui import browser_notices, pickers, widgets
 from peftcore.runs.store import Run
 
 ALL, ONE, QUEUE, STORAGE = "All runs", "One run", "Queue", "Disk and bin"
@@ -76,6 +76,7 @@ if view == STORAGE:
     storage_panel.show()
 elif view == QUEUE:
     queue_panel.show()
+    browser_notices.show_control()
     audit_panel.show()
 elif not all_runs:
     run_actions.offer_undo()

@@ -1,4 +1,4 @@
-"""The line between two runs: the loss of each task at every mixture, and what was predicted."""
+"""The line between two runs or the triangle of three: losses of all tasks, and the prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from app.figures.theme import NEUTRAL, TEMPLATE, plotly_text, with_opacity
+from peftcore.analysis import simplex
 
+CORNERS = ("First", "Second", "Third")
 COLOURS = ("#D55E00", "#0072B2")  # first run, second run
 
 
@@ -53,6 +55,22 @@ def line_alt(losses: pd.DataFrame, titles: Mapping[str, str]) -> str:
         middle = mean.iloc[(abs(mean.index - 0.5)).argmin()]
         parts.append(f"{title} {mean.iloc[0]:.2f}, half-way {middle:.2f}, {mean.iloc[-1]:.2f}")
     return f"Loss by the share of the second run, from its first to its last: {'; '.join(parts)}"
+
+
+def triangle_points(means: pd.DataFrame, value: str) -> pd.DataFrame:
+    """Return the points of a triangle of three runs as `landscape.surface_map` draws them.
+
+    means: as `point_means`, the shares in the first three columns; value: the run whose task's loss
+    is shown, or `sum`.
+    """
+    weights = means.iloc[:, :3].to_numpy()
+    x, y = simplex.triangle_coords(weights).T
+    corner = weights.argmax(1)
+    marks = [
+        CORNERS[place] if row[place] == 1 else ""
+        for place, row in zip(corner, weights, strict=True)
+    ]
+    return pd.DataFrame({"x": x, "y": y, "t": 0.0, "line": "", "mark": marks, "loss": means[value]})
 
 
 def prediction_dots(predictions: pd.DataFrame) -> go.Figure:

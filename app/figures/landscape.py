@@ -18,6 +18,7 @@ from app.figures.compare import find_measure
 from app.figures.theme import EXTRA_COLOURS, NEUTRAL, SYMBOLS, TEMPLATE, plotly_text
 from peftcore.analysis import simplex
 
+ASK = "click to ask this adapter"  # what a click on a point does, unless the facts say otherwise
 COLOUR_SCALE = "Cividis"
 BEST_COLOUR = "#CC0049"  # the lowest point
 LINE_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#7B3FE4", *EXTRA_COLOURS)
@@ -44,7 +45,7 @@ def facts_text(facts: Mapping[str, Any]) -> str:
     parts = [
         f"n = {facts.get('n')} examples, {SPLIT_NAMES.get(str(facts.get('split')), '')}",
         f"seed {seed}" if "seeds" not in facts else f"{len(facts['seeds'])} seeds",
-        f"data {str(facts.get('data_hash', ''))[:8]}",
+        f"data {str(facts['data_hash'])[:8]}" if "data_hash" in facts else "",
         str(facts.get("arithmetic", "")),
     ]
     if facts.get("normalisation"):
@@ -291,7 +292,7 @@ def _add_click_targets(
         marker={"size": 16, "opacity": 0.001, "color": NEUTRAL, "maxdisplayed": 1},
         customdata=[[int(i)] for i in measured.index],
         text=[f"{v:.4f}" for v in measured[value]],
-        hovertemplate=f"{name} %{{text}}<extra>click to ask this adapter</extra>",
+        hovertemplate=f"{name} %{{text}}<extra>{facts.get('click', ASK)}</extra>",
         showlegend=False,
         selected={"marker": {"opacity": 0.001}},
         unselected={"marker": {"opacity": 0.001}},

@@ -23,7 +23,7 @@ from peftcore.jobs.background import BackgroundJob, open_job
 from peftcore.jobs.queue import COMMAND_LANES, Queue, QueueJob
 from peftcore.models.cache import BaseModelCache
 from peftcore.runs.store import Run, RunStatus
-from peftcore.system import processes
+from peftcore.system import notices, processes, rights
 from peftcore.system.job_folder import JobFailed, JobStatus, heartbeat_thread, run_recording_errors
 
 if TYPE_CHECKING:
@@ -100,7 +100,8 @@ class Worker:
             else:
                 status = self._run_command(folder, job)
         except (BadInput, JobFailed) as error:
-            self.queue.finish(job, "failed", str(error))
+            if self.queue.finish(job, "failed", str(error)):
+                _give_word(job, "failed", str(error))
         else:
             self._finish_job(job, folder, status)
         finally:
@@ -159,8 +160,8 @@ class Worker:
                 state="queued", message="Waits for a worker; goes on where it stopped."
             )
             self.queue.finish(job, "queued")
-        else:
-            self.queue.finish(job, status.state, status.message)
+        elif self.queue.finish(job, status.state, status.message) and status.state != "cancelled":
+            _give_word(job, status.state, status.message)
 
     def _should_stop(self, job: QueueJob) -> bool:
         # A worker that was silent too long counts as gone, and its job may be another one's by now.
@@ -191,6 +192,18 @@ class Worker:
             yield
         finally:
             signal.signal(signal.SIGTERM, before)
+
+
+def _give_word(job: QueueJob, state: str, message: str) -> None:
+    """Say that a job is done or failed to whoever wants to know."""
+    spec = job.spec
+    if job.kind == "train":
+        what = f"Run {job.run_id} ({spec['method']} on {spec['task']}, {spec['base']})"
+    else:
+        what = f"{job.kind.capitalize()} {job.run_id}"
+    title = f"{what} {'is done' if state == 'done' else 'failed'}"
+    owner = rights.owner_of(job.called)
+    notices.send(notices.Notice(job.kind, job.run_id, state, title, message, owner))
 
 
 def resolve_device(device: str) -> str:

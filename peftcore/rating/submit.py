@@ -19,6 +19,7 @@ from peftcore.rating.assignment import find_own_lease, lock_open_project, renew_
 from peftcore.rating.rater_view import Screen, read_screen
 from peftcore.rating.schema import ANSWERS, DRAFTS, ITEMS, LEASES, RATINGS
 from peftcore.rating.store import RatingStore
+from peftcore.system import notices
 
 MAX_SECONDS = 86_400.0  # seconds spent on one item that are believed
 MAX_DRAFT_CHARACTERS = 20_000  # characters
@@ -172,7 +173,25 @@ def _record_act(
             minutes = project["settings"]["lease_minutes"]
             values |= {"expires": now + minutes * 60}
         connection.execute(sa.update(LEASES).where(LEASES.c.id == lease).values(**values))
+        ended = act == "rated" and row["state"] != "done" and not project["demo"]
+        completed = ended and _is_complete(connection, project)
+    if completed:
+        title = f"Rating project {project['name']} is complete"
+        notices.send_soon(notices.Notice("rating", project["id"], "done", title))
     return StoredRating(rating_id, False, _feedback_after(item, row, act))
+
+
+def _is_complete(connection: sa.Connection, project: sa.RowMapping) -> bool:
+    """Return whether every item that counts has as many ratings as the project wants."""
+    counts = (
+        sa.select(ITEMS.c.id, sa.func.count(LEASES.c.id).label("ratings"))
+        .outerjoin(LEASES, sa.and_(LEASES.c.item == ITEMS.c.id, LEASES.c.state == "done"))
+        .where(ITEMS.c.project == project["id"], ITEMS.c.kind == "rating")
+        .group_by(ITEMS.c.id)
+        .subquery()
+    )
+    lacking = sa.select(sa.func.count()).where(counts.c.ratings < project["settings"]["overlap"])
+    return connection.execute(lacking.select_from(counts)).scalar_one() == 0
 
 
 def _item_row(connection: sa.Connection, row: sa.RowMapping) -> sa.RowMapping:

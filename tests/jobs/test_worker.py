@@ -76,6 +76,24 @@ def test_the_queue_is_worked_off_with_one_load_of_the_base(queue):
     assert {job.state for job in queue.jobs()} == {"done"}
 
 
+def test_the_end_of_a_job_is_said_and_a_stop_is_not(queue, monkeypatch):
+    said = []
+    monkeypatch.setattr(job_worker.notices, "send", said.append)
+    for steps in (1, 2, 3):
+        queue.submit(quick(steps))
+
+    def perform(run, **_):
+        run.write_status(state="running")
+        if run.spec.training.steps == 2:
+            raise BadInput("no such task")
+        return run.write_status(state="done" if run.spec.training.steps == 1 else "cancelled")
+
+    Worker(queue, "cpu", perform, lambda *_: None).run(once=True)
+    assert [(each.kind, each.state) for each in said] == [("train", "done"), ("train", "failed")]
+    assert "m on t, random-t5" in said[0].title
+    assert said[1].message == "no such task"
+
+
 def test_a_failure_is_written_down_and_the_next_job_begins(queue):
     bad, good = (queue.submit(quick(n)) for n in (1, 2))
 

@@ -3,6 +3,7 @@ from support.ratings import ME, counted, pair, project, rate_next, rater
 
 from peftcore import rating
 from peftcore.errors import BadInput
+from peftcore.system import notices
 
 
 @pytest.fixture
@@ -48,6 +49,20 @@ def test_a_key_cannot_be_used_for_something_else(book):
     other = rating.next_item(book, who).lease
     with pytest.raises(BadInput, match="used for something else"):
         rating.submit_answer(book, who, other, "neutral", "key")
+
+
+def test_the_last_rating_of_a_project_is_said_once(book, monkeypatch):
+    said = []
+    monkeypatch.setattr(notices, "send_soon", said.append)
+    made = project(book, 2)
+    ann, bo = rater(book, made), rater(book, made, "Bo")
+    leases = [rate_next(book, ann), rate_next(book, ann), rate_next(book, bo)]
+    assert not said
+    leases.append(rate_next(book, bo))
+    rating.submit_rating(book, bo, leases[-1], judge("no"), "changed")
+    (notice,) = said
+    assert notice.title == "Rating project Made up is complete"
+    assert notice.id == made.id
 
 
 def test_a_change_supersedes_and_what_was_said_is_kept(book):

@@ -1,8 +1,10 @@
 """The line between two runs, and the prediction, as pictures."""
 
 import pandas as pd
+import pytest
 
 from app.figures import combining as figures
+from app.figures import landscape
 
 TITLES = {"a": "First", "b": "Second"}
 
@@ -39,3 +41,18 @@ def test_every_site_is_a_dot_beside_chance():
     assert list(figure.data[0].x) == [0.2, -0.4]
     assert list(figure.layout.xaxis.range) == [-0.44000000000000006, 0.44000000000000006]
     assert "mean -0.100" in figures.prediction_alt(table)
+
+
+def test_a_triangle_has_its_corners_named_and_one_loss_at_a_time():
+    means = pd.DataFrame(
+        [(1.0, 0.0, 0.0, 0.5, 3.0), (0.0, 1.0, 0.0, 2.0, 4.0), (0.0, 0.5, 0.5, 1.0, 2.0)],
+        columns=["first", "second", "third", "a", "sum"],
+    )
+    points = figures.triangle_points(means, "a")
+    assert points["mark"].tolist() == ["First", "Second", ""]
+    assert points["loss"].tolist() == [0.5, 2.0, 1.0]
+    assert points.loc[2, ["x", "y"]].tolist() == pytest.approx([0.75, 0.4330127])
+    facts = {"n": 4, "corners": ["First"], "split": "dev", "click": "choose"}
+    figure = landscape.surface_map(points, facts)
+    assert figure.data[-1].hovertemplate.endswith("<extra>choose</extra>")
+    assert "data" not in figure.layout.title.text

@@ -74,7 +74,7 @@ def test_three_changes_are_mixed_as_weighed(tiny):
 @pytest.fixture
 def three(pair):
     """The same with a third task."""
-    return (*pair, trained("lora", task="miniworld_knowledge", settings={"rank": 1}))
+    return (*pair, trained("lora", task="miniworld_paraphrase", settings={"rank": 1}))
 
 
 def test_the_corners_of_a_triangle_are_the_runs(three):
