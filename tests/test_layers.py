@@ -50,7 +50,7 @@ ORDER = """
     peftcore/labs/scaling
     peftcore/labs/landscape
     peftcore/labs/atoms
-    peftcore/labs/components peftcore/labs/attention peftcore/labs/forgetting
+    peftcore/labs/components peftcore/labs/attention peftcore/labs/forgetting peftcore/labs/weights
     peftcore/labs/images peftcore/labs/toys peftcore/labs/*
     peftcore/experiments
     peftcore/stories

@@ -8,6 +8,7 @@ import streamlit as st
 
 from app.state import cache, heavy_imports
 from app.ui import errors, widgets
+from peftcore.adapters.base import METHODS
 from peftcore.analysis.run_diagnosis import (
     AdapterMeasures,
     Remedy,
@@ -15,8 +16,10 @@ from peftcore.analysis.run_diagnosis import (
     diagnose,
     read_curves,
 )
+from peftcore.jobs.queue import ensure_worker
 from peftcore.models import catalog
 from peftcore.runs.store import Run
+from peftcore.sweeps import learning_rate
 
 MARKS = {"problem": ("red", "error"), "look": ("orange", "visibility"), "fine": ("green", "check")}
 
@@ -36,12 +39,14 @@ def show_diagnosis(run: Run) -> None:
     if status.active or run.history().empty:
         return
     measured_key = f"runs.diagnosed.{run.id}"
-    found = diagnose(read_curves(run), measure(run) if st.session_state.get(measured_key) else None)
+    measured = measure(run) if st.session_state.get(measured_key) else None
+    found = diagnose(read_curves(run), measured, _trials(run))
     bad = sum(each.verdict != "fine" for each in found)
     title = f"Does it learn? {bad} to look at" if bad else "Does it learn? Nothing stands out"
     with st.expander(title, icon=":material/troubleshoot:"):
         for each in found:
             _show_finding(run, each)
+        _offer_probe(run)
         has_adapter = (run.folder / "adapter.safetensors").is_file()
         if has_adapter and catalog.is_at_hand(run.spec.base):
             st.button(
@@ -51,10 +56,43 @@ def show_diagnosis(run: Run) -> None:
                 disabled=bool(st.session_state.get(measured_key)),
                 on_click=errors.guarded(_remember),
                 args=(measured_key,),
-                help="Gradient, how far it left its start, attention on learned positions, and "
-                "what it changes in the next token: some seconds on a small base",
+                help="Gradient, how far it left its start, its scale beside the base's own, "
+                "attention on learned positions, what it changes layer by layer and in the next "
+                "token of 20 texts: some seconds on a small base",
             )
         st.code(f"python -m peftcore diagnose {run.id}", language="bash")
+
+
+def _trials(run: Run) -> list[learning_rate.LearningRateTrial]:
+    """Return the short runs of a run's probe that are finished."""
+    return learning_rate.known_trials(run.spec, cache.run_store())
+
+
+def _offer_probe(run: Run) -> None:
+    """Offer short runs at other rates, and say how many of them are done."""
+    if not METHODS[run.spec.method].trains() or not catalog.is_at_hand(run.spec.base):
+        return
+    specs = learning_rate.search_specs(run.spec)
+    done = len(_trials(run))
+    if done == len(specs):
+        return
+    st.button(
+        f"Probe the rate ({done} of {len(specs)} done)" if done else "Probe the rate",
+        icon=":material/speed:",
+        key=f"runs.probe.{run.id}",
+        on_click=errors.guarded(_probe),
+        args=(run,),
+        help=f"{len(specs)} runs of {specs[0].training.steps} steps at rates around this one, in "
+        "the queue; the finding appears here once they are done",
+    )
+
+
+def _probe(run: Run) -> None:
+    """Queue the short runs of a probe."""
+    queue = cache.job_queue()
+    jobs = [queue.submit(spec) for spec in learning_rate.search_specs(run.spec)]
+    if any(job.active for job in jobs):
+        ensure_worker(queue=queue)
 
 
 def _remember(key: str) -> None:

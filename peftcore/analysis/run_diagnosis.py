@@ -10,6 +10,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from string import ascii_uppercase
 from typing import Any, Literal, Protocol
 
 import pandas as pd
@@ -30,6 +31,8 @@ LEAST_SHARE = 0.005  # of attention on a prefix
 MOST_SHARE = 0.9
 WIDE_SCALE = 10.0  # times the norm of a word's embedding, above or below
 LEAST_GRADIENT = 1e-7  # norm; below it no gradient reaches the adapter
+LEAST_SIZE, MOST_SIZE = 1e-4, 3.0  # of a change of weights, relative to the weights
+LEAST_STATE_CHANGE = 0.005  # of the states behind the last layer, relative to their length
 CHANCE_MARGIN = 0.02  # above the commonest label
 RATE_STEP, RATE_LEAP = 3.0, 10.0  # factors by which another rate is proposed
 
@@ -69,6 +72,22 @@ class RunCurves:
     chance: float | None = None
 
 
+class RateTrial(Protocol):
+    """A short run at one learning rate, as a search for rates makes it."""
+
+    @property
+    def learning_rate(self) -> float:
+        """Its rate."""
+
+    @property
+    def dev_loss(self) -> float | None:
+        """Lowest validation loss, mean over seeds; None where there is none."""
+
+    @property
+    def stopped(self) -> int:
+        """Number of seeds that diverged."""
+
+
 @dataclass(frozen=True)
 class AdapterMeasures:
     """Measures of an adapter, each over its seeds; None where it does not apply."""
@@ -80,6 +99,12 @@ class AdapterMeasures:
     prompt_scale: float | None = None  # norm of a soft token, in norms of a word's embedding
     effect: float | None = None  # mean total variation distance of the next token from the base's
     unwritable: tuple[str, ...] = ()  # labels
+    # Median over sites: a change of weights relative to the weights, or the length of a prefix's
+    # keys and values relative to the base's own; `size_beside` says which.
+    size: float | None = None
+    size_beside: bool = False
+    # Stack, layer from 1 and the norm of the change of its states relative to theirs.
+    by_layer: tuple[tuple[str, int, float], ...] = ()
 
 
 class FinishedRun(Protocol):
@@ -117,9 +142,13 @@ def read_curves(run: FinishedRun) -> RunCurves:
     )
 
 
-def diagnose(curves: RunCurves, measured: AdapterMeasures | None = None) -> list[RunFinding]:
-    """List what was found, problems first."""
-    found = [*_of_curves(curves)]
+def diagnose(
+    curves: RunCurves,
+    measured: AdapterMeasures | None = None,
+    trials: Sequence[RateTrial] = (),
+) -> list[RunFinding]:
+    """List what was found, problems first; trials: short runs of the same at other rates."""
+    found = [*_of_curves(curves), *_of_trials(curves.spec, trials)]
     if measured is not None:
         found += _of_adapter(curves.spec, measured)
     order = {"problem": 0, "look": 1, "fine": 2}
@@ -145,6 +174,29 @@ def _of_curves(curves: RunCurves) -> list[RunFinding]:
     if curves.score is not None and curves.chance is not None:
         found.append(_against_chance(curves))
     return found
+
+
+def _of_trials(spec: RunSpec, trials: Sequence[RateTrial]) -> list[RunFinding]:
+    """Judge the rate by short runs at others, where there are at least three."""
+    known = {trial.learning_rate: trial for trial in trials if trial.dev_loss is not None}
+    own = spec.training.learning_rate
+    if len(known) < 3 or not own:
+        return []
+    best = min(known.values(), key=lambda trial: (trial.stopped, trial.dev_loss))
+    words = (
+        f"Of {len(known)} short runs at rates from {min(known):g} to {max(known):g}, "
+        f"{best.learning_rate:g} came to the lowest validation loss, {best.dev_loss:.3g}; this run "
+        f"has {own:g}."
+    )
+    factor = best.learning_rate / own
+    if 1 / RATE_STEP < factor < RATE_STEP:
+        return [RunFinding("rate", "fine", "The rate is right", words)]
+    title = "The rate is too low" if factor > 1 else "The rate is too high"
+    remedy = Remedy(
+        f"Take the rate that came out best, {best.learning_rate:g}",
+        {"training.learning_rate": best.learning_rate},
+    )
+    return [RunFinding("rate", "problem", title, words, (remedy,))]
 
 
 def _mean_losses(history: pd.DataFrame) -> pd.DataFrame:
@@ -179,17 +231,13 @@ def _overfitting(spec: RunSpec, losses: pd.DataFrame) -> list[RunFinding]:
     rise = float(dev.iloc[-1] / dev.min() - 1) if dev.min() > 0 else 0.0
     if rise < OVERFIT_RISE:
         return []
-    shots = min(5000, 2 * spec.training.shots)
     return [
         RunFinding(
             "overfitting",
             "look",
             "It fits its training examples alone",
             f"After its best the validation loss rose by {100 * rise:.0f} %; the best is kept.",
-            (
-                Remedy(f"Take {shots} training examples", {"training.shots": shots}),
-                _with_rate(spec, 1 / RATE_STEP),
-            ),
+            (*_more_examples(spec), _with_rate(spec, 1 / RATE_STEP)),
         )
     ]
 
@@ -255,12 +303,26 @@ def _against_chance(curves: RunCurves) -> RunFinding:
     )
     if curves.score > curves.chance + CHANCE_MARGIN:
         return RunFinding("chance", "fine", "Better than the commonest label", words)
-    return RunFinding("chance", "problem", "No better than the commonest label", words)
+    spec = curves.spec
+    remedies = [_with_rate(spec, RATE_LEAP), *_more_examples(spec)]
+    title = "No better than the commonest label"
+    return RunFinding("chance", "problem", title, words, tuple(remedies))
+
+
+def _more_examples(spec: RunSpec) -> list[Remedy]:
+    """Propose twice as many training examples, where there may be more."""
+    shots = min(5000, 2 * spec.training.shots)
+    words = f"Take {shots} training examples"
+    return [Remedy(words, {"training.shots": shots})] if shots > spec.training.shots else []
 
 
 def _of_adapter(spec: RunSpec, measured: AdapterMeasures) -> list[RunFinding]:
     """Judge what was measured of the adapter."""
-    found = [_gradient(measured), _movement(spec, measured)]
+    found = [_gradient(spec, measured), _movement(spec, measured)]
+    if measured.size is not None:
+        found.append(_size(spec, measured.size, measured.size_beside))
+    if measured.by_layer:
+        found.append(_by_layer(spec, measured.by_layer))
     if measured.effect is not None:
         found.append(_effect(spec, measured.effect, measured.examples))
     if measured.attention_share is not None:
@@ -270,14 +332,58 @@ def _of_adapter(spec: RunSpec, measured: AdapterMeasures) -> list[RunFinding]:
     if measured.unwritable:
         labels = ", ".join(map(repr, measured.unwritable))
         words = f"The base's vocabulary cannot spell {labels}, so no answer can be right."
-        found.append(RunFinding("labels", "problem", "Labels that cannot be written", words))
+        letters = (letter for letter in ascii_uppercase if letter not in measured.unwritable)
+        other = dict(zip(measured.unwritable, letters, strict=False))
+        remedy = Remedy(
+            f"Write {', '.join(other.values())} for them", {"training.label_words": other}
+        )
+        title = "Labels that cannot be written"
+        found.append(RunFinding("labels", "problem", title, words, (remedy,)))
     return found
 
 
-def _gradient(measured: AdapterMeasures) -> RunFinding:
+def _size(spec: RunSpec, size: float, beside: bool) -> RunFinding:
+    """Judge the scale of what was trained against the base's own."""
+    if beside:
+        low, high = 1 / WIDE_SCALE, WIDE_SCALE
+        words = (
+            f"A prefix's keys and values are {size:.2g} times as long as the base's own (median)."
+        )
+    else:
+        low, high = LEAST_SIZE, MOST_SIZE
+        words = f"The change of a matrix has {size:.2g} times the norm of the matrix (median)."
+    if low <= size <= high:
+        return RunFinding("size", "fine", "Its scale suits the base", words)
+    factor = RATE_STEP if size < low else 1 / RATE_STEP
+    title = "What was trained is on another scale than the base"
+    return RunFinding("size", "look", title, words, (_with_rate(spec, factor),))
+
+
+def _by_layer(spec: RunSpec, by_layer: Sequence[tuple[str, int, float]]) -> RunFinding:
+    """Say how much states change layer by layer, and judge what reaches the last one."""
+    stack, layer, most = max(by_layer, key=lambda row: row[2])
+    last = by_layer[-1]
+    listed = by_layer[:: max(1, len(by_layer) // 8)]
+    words = (
+        f"States change most in {stack} layer {layer}, by {most:.2g} of their norm, behind the "
+        f"last by {last[2]:.2g}; "
+        f"{', '.join(f'{name} {number}: {value:.2g}' for name, number, value in listed)}."
+    )
+    if last[2] >= LEAST_STATE_CHANGE:
+        return RunFinding("layers", "fine", "The change reaches the last layer", words)
+    title = "Next to nothing reaches the last layer"
+    return RunFinding("layers", "look", title, words, (_with_rate(spec, RATE_LEAP),))
+
+
+def _gradient(spec: RunSpec, measured: AdapterMeasures) -> RunFinding:
     words = f"Its norm at the end of training is {measured.gradient:.2g} (median over seeds)."
     if measured.gradient < LEAST_GRADIENT:
-        return RunFinding("gradient", "problem", "No gradient reaches the adapter", words)
+        # What has grown too large saturates, and has no slope left; a lower rate keeps it small.
+        remedies = [_with_rate(spec, 1 / RATE_LEAP)]
+        if spec.settings.get("start") == "random":
+            remedies.append(_start_from_text(spec))
+        title = "No gradient reaches the adapter"
+        return RunFinding("gradient", "problem", title, words, tuple(remedies))
     return RunFinding("gradient", "fine", "The gradient reaches the adapter", words)
 
 

@@ -13,7 +13,9 @@ import typer
 from peftcore.analysis.run_diagnosis import Remedy, diagnose, read_curves
 from peftcore.api.bases import load_base
 from peftcore.cli import app, options
+from peftcore.cli.training import train_or_load
 from peftcore.runs.store import RunStore
+from peftcore.sweeps import learning_rate
 from peftcore.system import printing
 
 
@@ -23,21 +25,31 @@ def diagnose_run(
     curves_only: Annotated[
         bool, typer.Option("--curves-only", help="Judge its curves alone, and load no model.")
     ] = False,
+    probe: Annotated[
+        bool,
+        typer.Option("--probe", help="Train it for a few steps at five rates first."),
+    ] = False,
     data: options.Data = None,
     as_json: printing.AsJson = False,
 ) -> None:
     """Say why a run does not learn: loss, gradient, movement, attention, effect; what to try.
 
-    A run without a stored adapter is judged by its curves.
+    A run without a stored adapter is judged by its curves; the rate by short runs at others, where
+    there are any.
     """
     options.use_data(data)
-    opened = RunStore().open(run)
+    store = RunStore()
+    opened = store.open(run)
+    if probe:
+        for spec in learning_rate.search_specs(opened.spec):
+            train_or_load(spec, "auto")
+    trials = learning_rate.known_trials(opened.spec, store)
     measured = None
     if not curves_only and (opened.folder / "adapter.safetensors").is_file():
         from peftcore.labs.diagnosis import measure_adapter
 
         measured = measure_adapter(opened, load_base(opened.spec.base))
-    found = diagnose(read_curves(opened), measured)
+    found = diagnose(read_curves(opened), measured, trials)
 
     def lines() -> Iterator[str]:
         for each in found:

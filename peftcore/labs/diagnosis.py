@@ -17,6 +17,7 @@ from peftcore.adapters.no_adapter import unadapted_model
 from peftcore.analysis.run_diagnosis import AdapterMeasures
 from peftcore.errors import BadInput
 from peftcore.labs.attention import capture
+from peftcore.labs.weights import changes
 from peftcore.models.batching import ExampleBatcher
 from peftcore.training import planning
 from peftcore.training.checkpoint import load_adapter
@@ -28,7 +29,9 @@ if TYPE_CHECKING:
     from peftcore.models.batching import Batch
     from peftcore.runs.store import Run
 
-EXAMPLES = 8  # texts that are looked at
+EXAMPLES = 20  # texts on which the next token is compared
+FEW = 4  # texts in one pass, and texts whose states are compared
+GRADIENT_EXAMPLES = 8
 
 
 def measure_adapter(
@@ -45,16 +48,66 @@ def measure_adapter(
     if not examples:
         raise BadInput(f"no example of {task.title} fits the window of {base.name}")
     examples = examples[:EXAMPLES]
-    batch = batcher.batch(examples)
+    batch = batcher.batch(examples[:GRADIENT_EXAMPLES])
+    few = [batcher.batch([example]) for example in examples[:FEW]]
+    size, beside = _size(adapted, base, few)
+    parts = [batcher.batch(examples[n : n + FEW]) for n in range(0, len(examples), FEW)]
     return AdapterMeasures(
         len(examples),
         _gradient_norm(adapted, batch.repeated(adapted.seeds)),
         _movement(run, base, adapted),
         _learned_share(adapted, examples[0]),
         _prompt_scale(adapted, base),
-        None if base.kind == "encoder" else _effect(adapted, base, batch),
+        None if base.kind == "encoder" else _effect(adapted, base, parts),
         batcher.unwritable_labels(),
+        size,
+        beside,
+        () if adapted.towers else _change_by_layer(adapted, base, few),
     )
+
+
+def _size(
+    adapted: AdaptedModel, base: BaseModel, batches: Sequence[Batch]
+) -> tuple[float | None, bool]:
+    """Return the median size of what one seed changed relative to the base's own.
+
+    With it comes whether that is the length of what stands beside it, as of a prefix.
+    """
+    if adapted.adapter.injects == "prompt":
+        return None, False  # `_prompt_scale` compares it with words
+    recording = changes.record_base(base, batches, changes.recorded_paths(adapted))
+    sizes, beside = [], False
+    for site in changes.site_changes(adapted, 0, recording):
+        if site.change is None or site.base is None:
+            continue
+        if site.form in ("keys", "values"):
+            lengths, own, beside = site.change.float().norm(dim=-1), site.base, True
+            sizes.append(float(lengths.median() / own.clamp(min=1e-12)))
+        else:
+            norm = site.base.float().norm().clamp(min=1e-12)
+            sizes.append(float(site.change.float().norm() / norm))
+    return (float(np.median(sizes)) if sizes else None), beside
+
+
+def _change_by_layer(
+    adapted: AdaptedModel, base: BaseModel, batches: Sequence[Batch]
+) -> tuple[tuple[str, int, float], ...]:
+    """Return how much states change behind each layer, relative to their norm.
+
+    Means over texts of one row each and seeds; soft tokens are left out.
+    """
+    untouched = unadapted_model(base)
+    found: dict[tuple[str, int], list[float]] = {}
+    for batch in batches:
+        before = untouched.hidden_states(batch, untouched.centroid())
+        after = adapted.hidden_states(batch.repeated(adapted.seeds), adapted.centroid())
+        for stack, layers in before.items():
+            for number, own in enumerate(layers[1:], 1):
+                count = own.shape[1]
+                moved = after[stack][number][:, -count:] - own  # (s, t, d)
+                share = vector_norm(moved.float()) / vector_norm(own.float().expand_as(moved))
+                found.setdefault((stack, number), []).append(float(share))
+    return tuple((*place, float(np.mean(values))) for place, values in found.items())
 
 
 def _gradient_norm(adapted: AdaptedModel, batch: Batch) -> float:
@@ -115,17 +168,20 @@ def _prompt_scale(adapted: AdaptedModel, base: BaseModel) -> float | None:
     return float(lengths.median() / words.median())
 
 
-def _effect(adapted: AdaptedModel, base: BaseModel, batch: Batch) -> float:
+def _effect(adapted: AdaptedModel, base: BaseModel, batches: Sequence[Batch]) -> float:
     """Return how much the first answer token's distribution differs from the base's.
 
     Total variation distance, mean over examples and seeds.
     """
     untouched = unadapted_model(base)
+    distances = []
     with torch.no_grad():
-        before = _first_token(untouched.logits(batch, untouched.centroid()))
-        rows = adapted.logits(batch.repeated(adapted.seeds), adapted.centroid())
-        after = _first_token(rows).view(adapted.seeds, *before.shape)
-    return float((after - before).abs().sum(-1).mean() / 2)
+        for batch in batches:
+            before = _first_token(untouched.logits(batch, untouched.centroid()))
+            rows = adapted.logits(batch.repeated(adapted.seeds), adapted.centroid())
+            after = _first_token(rows).view(adapted.seeds, *before.shape)
+            distances.append((after - before).abs().sum(-1).flatten() / 2)
+    return float(torch.cat(distances).mean())
 
 
 def _first_token(logits: torch.Tensor) -> torch.Tensor:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
-from peftcore.runs.store import Run
+from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.grid import RunGrid, axis, vary
 
 RATE_FACTORS = (0.1, 0.3, 1.0, 3.0, 10.0)
@@ -116,6 +116,14 @@ def guided_search(
 def finished_trials(runs: Iterable[Run]) -> list[LearningRateTrial]:
     """Summarise each finished run of a search."""
     return [_trial_of_run(run) for run in runs]
+
+
+def known_trials(spec: RunSpec, store: RunStore) -> list[LearningRateTrial]:
+    """Summarise the finished runs of a spec's search; empty where nothing is trained."""
+    if not METHODS[spec.method].trains():
+        return []
+    runs = [store.find(short) for short in search_specs(spec)]
+    return finished_trials(run for run in runs if run and run.status().state == "done")
 
 
 def best_trial(trials: Sequence[LearningRateTrial]) -> LearningRateTrial | None:

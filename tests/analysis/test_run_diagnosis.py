@@ -1,5 +1,7 @@
 """Findings from curves and measures, each with what to try."""
 
+from types import SimpleNamespace
+
 import pandas as pd
 import pytest
 
@@ -75,6 +77,11 @@ MEASURES = {"examples": 8, "gradient": 0.1, "moved": 0.5, "attention_share": 0.3
         ({"prompt_scale": 2.0}, "scale", "fine"),
         ({"effect": 0.0}, "effect", "problem"),
         ({"unwritable": ("é",)}, "labels", "problem"),
+        ({"size": 0.1}, "size", "fine"),
+        ({"size": 1e-6}, "size", "look"),
+        ({"size": 0.01, "size_beside": True}, "size", "look"),
+        ({"by_layer": (("decoder", 1, 0.2), ("decoder", 2, 0.1))}, "layers", "fine"),
+        ({"by_layer": (("decoder", 1, 0.2), ("decoder", 2, 0.001))}, "layers", "look"),
     ],
 )
 def test_what_was_measured_of_an_adapter_is_judged(changed, name, verdict):
@@ -82,11 +89,33 @@ def test_what_was_measured_of_an_adapter_is_judged(changed, name, verdict):
     assert found(curves([2.0, 1.0]), measured)[name].verdict == verdict
 
 
+def trial(rate, loss, stopped=0):
+    return SimpleNamespace(learning_rate=rate, dev_loss=loss, stopped=stopped)
+
+
+def test_the_rate_is_judged_by_short_runs_at_others():
+    case, own = curves([2.0, 1.0]), SPEC.training.learning_rate
+    low = [trial(own / 10, 3.0), trial(own, 2.0), trial(own * 10, 1.0), trial(own * 100, None)]
+    assert found(case).get("rate") is None
+    finding = {each.name: each for each in diagnose(case, None, low)}["rate"]
+    assert (finding.verdict, finding.title) == ("problem", "The rate is too low")
+    assert finding.remedies[0].changes == {"training.learning_rate": own * 10}
+    high = [trial(own / 10, 3.0), trial(own / 100, 2.0), trial(own, 1.0, stopped=1)]
+    assert {each.name: each for each in diagnose(case, None, high)}["rate"].title.endswith("high")
+    right = [trial(own / 10, 3.0), trial(own * 2, 1.0), trial(own, 1.5)]
+    assert {each.name: each for each in diagnose(case, None, right)}["rate"].verdict == "fine"
+    assert "rate" not in {each.name for each in diagnose(case, None, right[:2])}
+
+
 def test_every_remedy_is_a_spec_that_can_be_trained():
-    worst = AdapterMeasures(8, 0.0, 0.0, 0.95, 50.0, 0.0, ("é",))
+    worst = AdapterMeasures(
+        8, 0.0, 0.0, 0.95, 50.0, 0.0, ("neutral",), 9.0, False, (("decoder", 1, 0),)
+    )
     case = curves([1.0, 1.0, 1.3] + [1.3, 1.2] * 5, best_steps=[200], stopped=["diverged"])
-    remedies = [remedy for each in diagnose(case, worst) for remedy in each.remedies]
-    assert len(remedies) > 8
+    findings = diagnose(case, worst, [trial(0.001, 2.0), trial(0.01, 1.0), trial(0.1, 3.0)])
+    assert all(each.remedies for each in findings if each.verdict != "fine")
+    remedies = [remedy for each in findings for remedy in each.remedies]
+    assert len(remedies) > 12
     for remedy in remedies:
         sections = {}
         for name, value in remedy.changes.items():

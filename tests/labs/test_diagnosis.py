@@ -29,6 +29,10 @@ def test_an_untrained_lora_has_moved_nowhere_and_does_nothing(tiny):
     assert found.effect == pytest.approx(0, abs=1e-6)
     assert found.gradient > 0
     assert (found.attention_share, found.prompt_scale) == (None, None)
+    assert found.size == 0
+    layers = {(stack, number) for stack, number, _ in found.by_layer}
+    assert layers == {(stack, n) for stack in ("encoder", "decoder") for n in (1, 2)}
+    assert all(change == pytest.approx(0, abs=1e-6) for _, _, change in found.by_layer)
 
 
 def test_a_prompt_made_three_times_as_long_is_seen(tiny):
@@ -52,3 +56,13 @@ def _with(base, run_and_model):
     run, model = run_and_model
     assert all(torch.isfinite(tensor).all() for tensor in model.trainable_tensors.values())
     return run, base, model
+
+
+def test_a_prefix_is_measured_beside_the_keys_and_values_of_the_base(tiny):
+    base = tiny("llama")
+    usual = diagnosis.measure_adapter(*_with(base, adapted(base, "prefix_tuning", length=4)))
+    longer = diagnosis.measure_adapter(*_with(base, adapted(base, "prefix_tuning", 3.0, length=4)))
+    assert usual.size_beside
+    assert longer.size == pytest.approx(3 * usual.size, rel=1e-3)
+    assert longer.by_layer[-1][2] > usual.by_layer[-1][2] > 0
+    assert usual.examples == 20

@@ -1,5 +1,7 @@
 """The panel that says whether a run learns, and its links to the form."""
 
+from types import SimpleNamespace
+
 from support.pages import open_page, sound, words
 from support.runs import make_run, write_adapter
 
@@ -25,6 +27,30 @@ def test_a_flat_run_is_named_with_links_that_fill_in_the_form():
     assert links
     assert all(f"from={run.id}" in link.query_string for link in links)
     assert any("lora.learning_rate=" in link.query_string for link in links)
+
+
+def test_a_probe_queues_short_runs_at_other_rates(monkeypatch):
+    run = make_run("lora")
+    flat(run)
+    submitted = []
+    queue = SimpleNamespace(submit=lambda spec: submitted.append(spec) or SimpleNamespace(active=0))
+    monkeypatch.setattr(diagnosis_panel.catalog, "is_at_hand", lambda base: True)
+    monkeypatch.setattr(diagnosis_panel.cache, "job_queue", lambda: queue)
+    diagnosis_panel._probe(run)
+    rates = [spec.training.learning_rate for spec in submitted]
+    assert len(set(rates)) == len(rates) > 3
+    page = open_page("runs", run=run.id)
+    assert page.button(key=f"runs.probe.{run.id}").label == "Probe the rate"
+
+
+def test_words_for_labels_reach_the_form():
+    run = make_run("lora")
+    query = diagnosis_panel.remedy_query(
+        run, Remedy("x", {"training.label_words": {"neutral": "A"}})
+    )
+    page = open_page("train", **{name.replace(".", "__"): value for name, value in query.items()})
+    sound(page)
+    assert page.session_state["train.words.miniworld_nli.neutral"] == "A"
 
 
 def test_the_adapter_is_measured_when_asked(monkeypatch):
