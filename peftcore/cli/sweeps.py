@@ -22,8 +22,11 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import costs, execute, learning_rate, results, tuning_budget
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
+from peftcore.sweeps.engines import slurm_programs
 from peftcore.sweeps.engines.base import Engine
 from peftcore.sweeps.engines.local import LocalEngine, default_processes
+from peftcore.sweeps.engines.slurm import SlurmEngine
+from peftcore.sweeps.engines.slurm_programs import SlurmSite
 from peftcore.sweeps.engines.trainer_process import ShardTrainer
 from peftcore.sweeps.spec import EngineChoice, Sweep, SweepJob
 from peftcore.system import printing
@@ -49,7 +52,7 @@ class EngineOptions:
     """Engine of a sweep, in place of what its file says."""
 
     engine: Annotated[
-        str | None, typer.Option(help="local: processes here; ray: a Ray cluster.")
+        str | None, typer.Option(help="local: processes here; ray: a Ray cluster; slurm: an array.")
     ] = None
     address: Annotated[
         str | None, typer.Option(help="Address of a Ray cluster; it chooses that engine.")
@@ -58,10 +61,39 @@ class EngineOptions:
 
     def apply(self, request: Sweep) -> Sweep:
         """Put what was chosen in place of what the file says."""
-        chosen = {name: value for name, value in asdict(self).items() if value is not None}
+        chosen = _given(self)
         ray = {"engine": "ray"} if self.address else {}
         where = EngineChoice.make(request.where.model_dump() | ray | chosen)
         return request.model_copy(update={"where": where})
+
+
+@dataclass(frozen=True)
+class SlurmOptions:
+    """What a part asks of a Slurm cluster, in place of what the file says."""
+
+    partition: Annotated[str | None, typer.Option(help="Slurm: partition.")] = None
+    account: Annotated[str | None, typer.Option(help="Slurm: account.")] = None
+    qos: Annotated[str | None, typer.Option(help="Slurm: quality of service.")] = None
+    time: Annotated[
+        str | None, typer.Option(help="Slurm: longest time of a part, as 90 or 2-12:00:00.")
+    ] = None
+    memory: Annotated[str | None, typer.Option(help="Slurm: memory of a part, as 8G.")] = None
+    gpus: Annotated[int | None, typer.Option(help="Slurm: GPUs of a part.")] = None
+    cpus: Annotated[int | None, typer.Option(help="Slurm: processors of a part.")] = None
+
+    def apply(self, request: Sweep) -> Sweep:
+        """Put what was chosen in place of what the file says; BadInput for another engine."""
+        chosen = _given(self)
+        if chosen and request.where.engine != "slurm":
+            raise BadInput(f"--{next(iter(chosen))} is for --engine slurm")
+        site = SlurmSite.make(request.where.slurm.model_dump() | chosen)
+        where = request.where.model_copy(update={"slurm": site})
+        return request.model_copy(update={"where": where})
+
+
+def _given(chosen: EngineOptions | SlurmOptions) -> dict[str, Any]:
+    """Return the options that were given."""
+    return {name: value for name, value in asdict(chosen).items() if value is not None}
 
 
 @sweep.command("run")
@@ -69,14 +101,15 @@ class EngineOptions:
 def run_sweep(
     file: SweepFile,
     engine: EngineOptions,
+    slurm: SlurmOptions,
     resources: options.Resources,
     retry: Annotated[bool, typer.Option("--retry", help="Try parts again that failed.")] = False,
     as_json: printing.AsJson = False,
 ) -> None:
     """Train every method on every task and base with every setting; goes on where it stopped."""
     resources.use_data()
-    job = SweepJob.create_own(engine.apply(sweep_spec.read(file)))
-    train_sweep(job, _engine(job.request, resources.device), retry)
+    job = SweepJob.create_own(slurm.apply(engine.apply(sweep_spec.read(file))))
+    train_sweep(job, _engine(job, resources.device), retry)
     _print_status(job.request, as_json)
     if job.status().state != "done":
         raise typer.Exit(1)
@@ -197,13 +230,33 @@ def compare_sweep(
         raise typer.Exit(1)
 
 
-def _engine(request: Sweep, device: str) -> Engine:
+def _engine(job: SweepJob, device: str) -> Engine:
+    request = job.request
+    if request.where.engine == "slurm":
+        if not slurm_programs.found():
+            raise BadInput(
+                "there is no sbatch on this machine: start the sweep where Slurm takes jobs, or "
+                "choose --engine local"
+            )
+        return SlurmEngine(
+            job.folder,
+            request.where.slurm,
+            request.where.processes,
+            device,
+            lambda text: _say(job, text),
+        )
     if request.where.engine == "ray":  # whose nodes may have other devices than this machine
         from peftcore.sweeps.engines.ray import RayEngine  # an extra requirement
 
         return RayEngine(request.where.address, request.where.processes, device)
     torch_device = resolve_device(device)
     return LocalEngine(request.where.processes or default_processes(torch_device), torch_device)
+
+
+def _say(job: SweepJob, text: str) -> None:
+    """Keep how a cluster stands where the page reads it, and print it."""
+    job.write_status(message=text)
+    typer.echo(text, err=True)
 
 
 def _print_status(request: Sweep, as_json: bool) -> None:

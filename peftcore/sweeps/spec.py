@@ -33,6 +33,7 @@ from peftcore.jobs.background import BackgroundJob
 from peftcore.runs.spec import Evaluation, Members, RunSpec, Training
 from peftcore.settings import Settings
 from peftcore.sweeps import seed_shards
+from peftcore.sweeps.engines.slurm_programs import SlurmSite
 from peftcore.sweeps.grid import Axis, Variation, grid_cells
 from peftcore.system import server_limits
 from peftcore.training import planning
@@ -52,11 +53,14 @@ class SweepMethod(Settings):
 class EngineChoice(Settings):
     """The engine and its processes; they do not change a result."""
 
-    engine: Literal["local", "ray"] = Field("local", description="Processes here, or a Ray cluster")
+    engine: Literal["local", "ray", "slurm"] = Field(
+        "local", description="Processes here, a Ray cluster, or Slurm"
+    )
     address: str = Field("", description="Address of the Ray cluster; empty starts one here")
     processes: int | None = Field(
         None, ge=1, le=1024, description="Processes at once; empty: one per core, or one per GPU"
     )
+    slurm: SlurmSite = SlurmSite()
 
 
 class Sweep(background.JobRequest):

@@ -1,1 +1,1 @@
-"""Engines that train the shards of a sweep: this machine's processes, or a Ray cluster."""
+"""Engines that train the shards of a sweep: processes here, a Ray cluster, or Slurm."""

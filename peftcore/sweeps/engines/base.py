@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from peftcore.runs.spec import RunSpec
+from peftcore.runs.store import RunStore
 
 NOT_STARTABLE_STATES = ("done", "failed", "running")  # over, or being trained elsewhere
 
@@ -42,3 +43,10 @@ class Engine(Protocol):
     ) -> Iterator[ShardOutcome]:
         """Yield each shard's outcome as it ends; InterruptedError never leaves an engine."""
         ...
+
+
+def mark_failed(shard: Shard, message: str) -> None:
+    """Write to a shard's run the failure that whoever trained it no longer could."""
+    run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
+    run.append_log(message)
+    run.write_status(state="failed", message=message)

@@ -16,8 +16,7 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from peftcore.runs.store import RunStore
-from peftcore.sweeps.engines.base import Shard, ShardOutcome
+from peftcore.sweeps.engines.base import Shard, ShardOutcome, mark_failed
 from peftcore.sweeps.engines.trainer_process import ShardTrainer
 from peftcore.system import malloc, thread_pool
 
@@ -134,7 +133,7 @@ class LocalEngine:
             f"Its process died {MAX_ATTEMPTS} times (exit status {worker.process.exitcode}); "
             "out of memory? Choose a smaller chunk."
         )
-        _mark_failed(worker.shard, message)
+        mark_failed(worker.shard, message)
         yield ShardOutcome(shard_id, "failed", message)
 
     def _shut_down(self) -> None:
@@ -149,13 +148,6 @@ class LocalEngine:
                 worker.process.kill()
             worker.pipe.close()
         self._workers.clear()
-
-
-def _mark_failed(shard: Shard, message: str) -> None:
-    """Write to a shard's run the failure that its dead process could not."""
-    run = RunStore(shard.store_folder).create(shard.spec, include_demos=False)
-    run.append_log(message)
-    run.write_status(state="failed", message=message)
 
 
 def _worker_main(
