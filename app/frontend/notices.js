@@ -1,4 +1,4 @@
-// Word from the browser itself when something is done: asked for by a click, silent unless told.
+// Word from the browser itself when something is done: asked for by a click, silent at first.
 //
 // What was shown is kept for all tabs of this browser, so that two tabs do not both speak.
 

@@ -40,7 +40,7 @@ MAIL_PORT = 587
 class Notice:
     """Something that ended: what it is, whether it is done or failed, and words for people.
 
-    owner: whose it is, by login; empty: nobody's.
+    owner: the login of whoever it belongs to; empty: it has no owner.
     """
 
     kind: str

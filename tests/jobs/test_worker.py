@@ -77,8 +77,8 @@ def test_the_queue_is_worked_off_with_one_load_of_the_base(queue):
 
 
 def test_the_end_of_a_job_is_said_and_a_stop_is_not(queue, monkeypatch):
-    said = []
-    monkeypatch.setattr(job_worker.notices, "send", said.append)
+    sent = []
+    monkeypatch.setattr(job_worker.notices, "send", sent.append)
     for steps in (1, 2, 3):
         queue.submit(quick(steps))
 
@@ -89,9 +89,9 @@ def test_the_end_of_a_job_is_said_and_a_stop_is_not(queue, monkeypatch):
         return run.write_status(state="done" if run.spec.training.steps == 1 else "cancelled")
 
     Worker(queue, "cpu", perform, lambda *_: None).run(once=True)
-    assert [(each.kind, each.state) for each in said] == [("train", "done"), ("train", "failed")]
-    assert "m on t, random-t5" in said[0].title
-    assert said[1].message == "no such task"
+    assert [(each.kind, each.state) for each in sent] == [("train", "done"), ("train", "failed")]
+    assert "m on t, random-t5" in sent[0].title
+    assert sent[1].message == "no such task"
 
 
 def test_a_failure_is_written_down_and_the_next_job_begins(queue):

@@ -52,15 +52,15 @@ def test_a_key_cannot_be_used_for_something_else(book):
 
 
 def test_the_last_rating_of_a_project_is_said_once(book, monkeypatch):
-    said = []
-    monkeypatch.setattr(notices, "send_soon", said.append)
+    sent = []
+    monkeypatch.setattr(notices, "send_soon", sent.append)
     made = project(book, 2)
     ann, bo = rater(book, made), rater(book, made, "Bo")
     leases = [rate_next(book, ann), rate_next(book, ann), rate_next(book, bo)]
-    assert not said
+    assert not sent
     leases.append(rate_next(book, bo))
     rating.submit_rating(book, bo, leases[-1], judge("no"), "changed")
-    (notice,) = said
+    (notice,) = sent
     assert notice.title == "Rating project Made up is complete"
     assert notice.id == made.id
 

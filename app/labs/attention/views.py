@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 ShownSide = Literal["After", "Before", "Change", "Side by side"]
 BY_VALUES = "Weight × value"
-WEIGHINGS = ("Weight", BY_VALUES)
+WAYS_TO_WEIGH = ("Weight", BY_VALUES)
 DEFAULT_EXAMPLES = 16  # what a data set is described by unless somebody asks for more
 
 
@@ -125,7 +125,7 @@ def show_patterns(frame: Frame, selected: SelectedHead) -> None:
     """One head large, before, after and changed; a map of all heads beside it."""
     with frame.side:
         show = _pick_shown_side(selected)
-        if Choice(LAB, "weigh", "Weigh by", list(WEIGHINGS)).as_buttons() == BY_VALUES:
+        if Choice(LAB, "weigh", "Weigh by", list(WAYS_TO_WEIGH)).as_buttons() == BY_VALUES:
             selected = selected.by_values()
         small_map = st.container()
     frame.explain(_how_to_read(selected))

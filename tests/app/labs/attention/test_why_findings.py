@@ -71,8 +71,8 @@ def test_the_layer_where_states_part_is_named():
 def test_the_head_that_moves_most_and_what_all_heads_do():
     odds, words = {"decoder": np.array([[-2.0, 1.0]])}, {"decoder": (("no", "yes"),)}
     found = HeadPatching("given", 0, "yes", "no", -2.0, 3.0, odds, words, 2.5, 0.5)
-    said, guard = why_findings.head_finding(found)
-    assert said == (
+    sentence, guard = why_findings.head_finding(found)
+    assert sentence == (
         "Decoder layer 1, head 2 moves the log-odds of “yes” most, by +3.00 of +5.00 between the "
         "models; 1 of 2 heads turn it."
     )
@@ -83,6 +83,6 @@ def test_gradients_stand_beside_what_they_must_sum_to():
     added = {side: np.array([[1.0], [-3.0]]) for side in ("after", "before")}
     sums = {"after": np.array([-2.0]), "before": np.array([-2.25])}
     found = Attribution("integrated", ("the", "cat"), ("yes",), added, sums)
-    said, guard = why_findings.gradient_finding(found, None)
-    assert said.startswith("For the answer, “cat” counts most after training (-3.00);")
+    sentence, guard = why_findings.gradient_finding(found, None)
+    assert sentence.startswith("For the answer, “cat” counts most after training (-3.00);")
     assert "before \\-2\\.00, measured \\-2\\.25" in guard
