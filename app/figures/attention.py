@@ -266,18 +266,25 @@ def head_heatmap(
     layout = _panel_layout(panels, f"Layer {layer + 1}, head {number + 1}", height, (top, bottom))
     layout |= {
         **axes,
-        **_colour_axes(limit, change_limit, several and signed),
+        **_colour_axes(limit, change_limit, several and signed, _measured(panels)),
         "shapes": shapes,
         "hoverdistance": -1 if _has_cell_marks(values) else 20,
     }
     return go.Figure({"data": data, "layout": layout})
 
 
-def _colour_axes(limit: ColourLimit, change_limit: ColourLimit, both: bool) -> dict[str, Any]:
+def _measured(panels: Sequence[Panel]) -> str:
+    """Return what cells hold: attention, or shares of what keys add where values are weighed in."""
+    return "Attention" if panels[0][1].value_gap is None else "Share"
+
+
+def _colour_axes(
+    limit: ColourLimit, change_limit: ColourLimit, both: bool, measured: str
+) -> dict[str, Any]:
     """Return the scales of attention, change and learnt columns; half as long if both show."""
     halves = [{"len": 0.5, "y": y} for y in (0.77, 0.23)] if both else [{}, {}]
     return {
-        "coloraxis": colour_axis(limit, "Attention", False, **halves[0]),
+        "coloraxis": colour_axis(limit, measured, False, **halves[0]),
         "coloraxis2": colour_axis(change_limit, "Change", True, **halves[1]),
         "coloraxis3": {
             "cmin": 0,

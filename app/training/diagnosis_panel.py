@@ -8,7 +8,6 @@ import streamlit as st
 
 from app.state import cache, heavy_imports
 from app.ui import errors, widgets
-from peftcore.adapters.base import METHODS
 from peftcore.analysis.run_diagnosis import (
     AdapterMeasures,
     Remedy,
@@ -70,7 +69,7 @@ def _trials(run: Run) -> list[learning_rate.LearningRateTrial]:
 
 def _offer_probe(run: Run) -> None:
     """Offer short runs at other rates, and say how many of them are done."""
-    if not METHODS[run.spec.method].trains() or not catalog.is_at_hand(run.spec.base):
+    if not learning_rate.can_search(run.spec) or not catalog.is_at_hand(run.spec.base):
         return
     specs = learning_rate.search_specs(run.spec)
     done = len(_trials(run))

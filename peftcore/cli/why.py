@@ -29,7 +29,7 @@ Into = Literal["before", "after"]
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of the pair: the token of the target, and which model heads are put into."""
+    """Token of the target that gradients are taken of, and the model that heads are put into."""
 
     word: Annotated[
         int,

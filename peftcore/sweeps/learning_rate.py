@@ -68,6 +68,11 @@ def search_specs(
     return RunGrid.around(short_spec, axis("training.learning_rate", rates)).specs
 
 
+def can_search(spec: RunSpec) -> bool:
+    """Return whether a spec trains something, at a rate that others can lie around."""
+    return METHODS[spec.method].trains() and bool(spec.training.learning_rate)
+
+
 def _refuse_without_rate(spec: RunSpec) -> None:
     """Raise BadInput for a method that trains nothing."""
     if not METHODS[spec.method].trains():
@@ -119,8 +124,8 @@ def finished_trials(runs: Iterable[Run]) -> list[LearningRateTrial]:
 
 
 def known_trials(spec: RunSpec, store: RunStore) -> list[LearningRateTrial]:
-    """Summarise the finished runs of a spec's search; empty where nothing is trained."""
-    if not METHODS[spec.method].trains():
+    """Summarise the finished runs of a spec's search; empty where there is nothing to search."""
+    if not can_search(spec):
         return []
     runs = [store.find(short) for short in search_specs(spec)]
     return finished_trials(run for run in runs if run and run.status().state == "done")

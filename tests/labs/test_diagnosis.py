@@ -29,7 +29,7 @@ def test_an_untrained_lora_has_moved_nowhere_and_does_nothing(tiny):
     assert found.effect == pytest.approx(0, abs=1e-6)
     assert found.gradient > 0
     assert (found.attention_share, found.prompt_scale) == (None, None)
-    assert found.size == 0
+    assert found.size is None  # no matrix has changed
     layers = {(stack, number) for stack, number, _ in found.by_layer}
     assert layers == {(stack, n) for stack in ("encoder", "decoder") for n in (1, 2)}
     assert all(change == pytest.approx(0, abs=1e-6) for _, _, change in found.by_layer)

@@ -100,6 +100,16 @@ def _attribution(asked: Asked, way: Way, column: int | None) -> Attribution:
 
 
 @st.cache_data(max_entries=24, show_spinner="Timing one pass…", hash_funcs=cache.BY_ADAPTER)
+def _integration_seconds(asked: Asked) -> float:
+    """Return about how long integrated gradients will take."""
+    from peftcore.labs.attention import attribution
+
+    after, before, base, example, seed = asked
+    pair = cache.adapted_or_untouched(before, base), cache.adapted_or_untouched(after, base)
+    return attribution.expected_seconds(pair, example, seed)
+
+
+@st.cache_data(max_entries=24, show_spinner="Timing one pass…", hash_funcs=cache.BY_ADAPTER)
 def _head_seconds(asked: Asked, direction: Direction) -> float:
     """Return about how long the exchange of all heads will take."""
     from peftcore.labs.attention import head_patching
@@ -205,6 +215,11 @@ def _show_gradients(frame: Frame, selected: SelectedHead) -> None:
         tokens = [f"{number + 1}: {word}" for number, word in enumerate(targets)]
         chosen = Choice(LAB, "word", "For", [WHOLE, *tokens]).as_list()
     column = None if chosen == WHOLE else tokens.index(chosen)
+    if way == "integrated":
+        seconds = _integration_seconds(asked)
+        words = f"Gradients are taken all along the way: {seconds:.0f} s or more."
+        if not _is_wanted(frame, (asked, column), seconds, words):
+            return
     found = _attribution(asked, way, None if way == "gradient" else column)
     frame.say(*findings.gradient_finding(found, column))
     word = f" --word {column + 1}" if column is not None and way != "gradient" else ""
@@ -218,6 +233,20 @@ def _show_gradients(frame: Frame, selected: SelectedHead) -> None:
         ).caption(findings.quiet_line(selected, f"{way}{word}"))
 
 
+def _is_wanted(frame: Frame, what: object, seconds: float, words: str) -> bool:
+    """Return whether to measure: at once where it is quick, else once a button was pressed."""
+    wanted: set[str] = st.session_state.setdefault("attention.why.wanted", set())
+    if seconds <= LONG or str(what) in wanted:
+        return True
+    frame.say("Nothing is measured yet.")
+    with frame.picture:
+        st.caption(words)
+        pressed = st.button("Measure", type="primary", icon=":material/play_arrow:")
+    if pressed:
+        wanted.add(str(what))
+    return pressed
+
+
 def _show_heads(frame: Frame, selected: SelectedHead) -> None:
     """One head's output exchanged at a time; asked for where that takes long."""
     with frame.side:
@@ -226,15 +255,9 @@ def _show_heads(frame: Frame, selected: SelectedHead) -> None:
         ).as_buttons()
     asked = _asked(selected.comparison)
     seconds = _head_seconds(asked, direction)
-    wanted = st.session_state.setdefault("attention.heads.wanted", set())
-    key = (str(asked), direction)
-    if seconds > LONG and key not in wanted:
-        frame.say("No head is exchanged yet.")
-        with frame.picture:
-            st.caption(f"Every head takes a pass of its own: about {seconds:.0f} s together.")
-            if not st.button("Exchange heads", type="primary", icon=":material/swap_horiz:"):
-                return
-        wanted.add(key)
+    words = f"Every head takes a pass of its own: about {seconds:.0f} s together."
+    if not _is_wanted(frame, (asked, direction), seconds, words):
+        return
     found = _heads(asked, direction)
     frame.say(*findings.head_finding(found))
     into = "before" if direction == "given" else "after"

@@ -50,7 +50,6 @@ def show_combining(frame: Frame, subject: WeightsSubject, runs: Sequence[Run]) -
         for run in sorted(runs, key=lambda run: run.spec.task == spec.task)
         if run.id != subject.run.id and (run.spec.base, run.spec.method) == (spec.base, spec.method)
     }
-    frame.explain(READING)
     if not others:
         with frame.picture:
             widgets.empty_state(
@@ -87,6 +86,7 @@ def show_combining(frame: Frame, subject: WeightsSubject, runs: Sequence[Run]) -
     if len(chosen) == 3:
         shares = _show_triangle(frame, job, _titles(chosen))
     else:
+        frame.explain(READING)
         _show_line(frame, job, _titles(chosen))
         shares = None
     with frame.side:

@@ -9,6 +9,7 @@ log-likelihood of the empty one.  Axes: n rows, i tokens of the text, d width, c
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -34,9 +35,10 @@ Array = NDArray[np.float64]
 Outputs = Callable[[Tensor], Tensor]  # vectors of the text (n, i, d) → outputs (n, c)
 Way = Literal["gradient", "integrated"]
 STEP = 0.004  # by which vectors are lengthened and shortened to measure how fast outputs grow
+TIMED = 3  # rows' worth of work in one gradient × input: a pass back and forth, and four forth
 FIRST_PARTS = 4  # of the way from the empty text
-MOST_HALVED = 24  # parts of the way that may be halved
-MOST_MISSED = 0.005  # of the sum, in nats, up to which parts are halved
+MOST_HALVED = 16  # parts of the way that may be halved
+MOST_MISSED = 0.01  # nats, or share of the sum, down to which parts are halved
 
 
 @dataclass(frozen=True)
@@ -124,15 +126,16 @@ def integrated_gradients(outputs: Outputs, vectors: Tensor, empty: Tensor) -> tu
 
     edges = np.linspace(0, 1, FIRST_PARTS + 1)
     parts = [integrate(*pair) for pair in itertools.pairwise(edges.tolist())]
+    with torch.no_grad():
+        beginning, end = outputs(at(np.array([0.0, 1.0]))).sum(1)
+    enough = MOST_MISSED * max(1.0, float((end - beginning).abs()))
     for _ in range(MOST_HALVED):
-        if sum(part.missed for part in parts) < MOST_MISSED:
+        if sum(part.missed for part in parts) < enough:
             break
         worst = max(parts, key=lambda part: part.missed)
         parts.remove(worst)
         middle = (worst.start + worst.stop) / 2
         parts += [integrate(worst.start, middle), integrate(middle, worst.stop)]
-    with torch.no_grad():
-        beginning, end = outputs(at(np.array([0.0, 1.0]))).sum(1)
     return torch.stack([part.shares for part in parts]).sum(0)[:, None], (end - beginning)[None]
 
 
@@ -171,6 +174,18 @@ class TextVectors:
         logs = self.adapted.logits(batch, self.adapted.centroid(1)).float().log_softmax(-1)
         assert batch.targets is not None, "a base that writes has targets"
         return logs.gather(-1, batch.targets[..., None])[..., 0]
+
+
+def expected_seconds(
+    pair: tuple[AdaptedModel, AdaptedModel], example: Example, seed_index: int = 0
+) -> float:
+    """Return about how many seconds integrated gradients of both models take at least.
+
+    One gradient is timed; each part of the way takes a pass of several.
+    """
+    begun = time.perf_counter()
+    attribute((pair[1], pair[1]), example, seed_index, "gradient", 0)
+    return (time.perf_counter() - begun) / 2 * ROWS_AT_ONCE * FIRST_PARTS * 2 / TIMED
 
 
 def attribute(

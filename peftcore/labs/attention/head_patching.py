@@ -7,8 +7,9 @@ n rows, t tokens, w numbers of all heads side by side, l layers, h heads.
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -115,11 +116,22 @@ class _Exchanges:
         self.sides = ("before", "after") if direction == "given" else ("after", "before")
         self.batch = one_row(after, example)
         self.logits = {side: model.run(self.batch)[0] for side, model in self.models.items()}
-        self.given = dict(self.models[self.sides[1]].outputs)
+        own, self.given = (dict(self.models[side].outputs) for side in self.sides)
         self.heads = after.base.structure.heads
-        blocks = range(len(self.models["after"].blocks))
-        singles = [{(block, head)} for block in blocks for head in range(self.heads)]
-        self.rows = [*singles, {(block, head) for block in blocks for head in range(self.heads)}]
+        every = list(itertools.product(range(len(own)), range(self.heads)))
+        # A head that adds the same in both models, as all below the first change do, needs no pass.
+        self.exchanged = [head for head in every if self._differs(own, *head)]
+        self.rows = [*({head} for head in self.exchanged), set(every)]
+
+    def _share(self, outputs: Mapping[int, Tensor], block: int, head: int) -> Tensor:
+        """Return what one head of a block adds, (t, e)."""
+        width = outputs[block].shape[-1] // self.heads
+        return outputs[block][0, :, head * width : (head + 1) * width]
+
+    def _differs(self, own: Mapping[int, Tensor], block: int, head: int) -> bool:
+        """Return whether a head adds anything else in the other model."""
+        one, other = self._share(own, block, head), self._share(self.given, block, head)
+        return not torch.equal(one, put_in_place(one, other))
 
     def passes(self) -> int:
         """Count the passes."""
@@ -137,9 +149,8 @@ class _Exchanges:
                 for head in range(self.heads):
                     if (block, head) in heads:
                         own = slice(head * width, (head + 1) * width)
-                        out[row, :, own] = put_in_place(
-                            out[row, :, own], self.given[block][0, :, own]
-                        )
+                        other = self._share(self.given, block, head)
+                        out[row, :, own] = put_in_place(out[row, :, own], other)
             return out
 
         return self.models[self.sides[0]].run(self.batch.repeated(len(part)), exchange)
@@ -181,10 +192,12 @@ def patch_heads(
         report(number + 1, exchanges.passes())
     rows = torch.cat(here)  # (n, words)
     odds = log_odds(rows, rows.new_full((len(rows),), looked_at.word, dtype=torch.long))
-    after = pair[1]
-    written = words_of(after, rows.argmax(-1).tolist())
-    word, other_word = words_of(after, [looked_at.word, looked_at.other_word])
+    written = words_of(pair[1], rows.argmax(-1).tolist())
+    word, other_word = words_of(pair[1], [looked_at.word, looked_at.other_word])
     start, end = (looked_at.odds[side] for side in exchanges.sides)
+    unchanged = (start, other_word if direction == "given" else word)
+    singles = zip(odds.tolist()[:-1], written, strict=False)
+    found = dict(zip(exchanges.exchanged, singles, strict=True))
     return HeadPatching(
         direction,
         looked_at.position,
@@ -192,27 +205,25 @@ def patch_heads(
         other_word,
         start,
         end,
-        *_by_kind(exchanges, odds.double().cpu().numpy(), written),
+        *_by_kind(exchanges, found, unchanged),
         float(odds[-1]),
         float((whole - exchanges.logits[exchanges.sides[1]]).abs().max()),
     )
 
 
 def _by_kind(
-    exchanges: _Exchanges, odds: Array, written: Sequence[str]
+    exchanges: _Exchanges,
+    found: Mapping[tuple[int, int], tuple[float, str]],
+    unchanged: tuple[float, str],
 ) -> tuple[dict[str, Array], dict[str, tuple[tuple[str, ...], ...]]]:
-    """Sort log-odds (n,) and words of single exchanges into layers and heads."""
-    heads, found = exchanges.heads, dict[str, list[int]]()
+    """Sort log-odds and words of single exchanges, by block and head, into layers and heads."""
+    odds: dict[str, list[list[float]]] = {}
+    words: dict[str, list[tuple[str, ...]]] = {}
     for number, block in enumerate(exchanges.models["after"].blocks):
-        found.setdefault(block.attention_kind, []).append(number)
-    numbers: Mapping[str, list[int]] = found
+        heads = [found.get((number, head), unchanged) for head in range(exchanges.heads)]
+        odds.setdefault(block.attention_kind, []).append([value for value, _ in heads])
+        words.setdefault(block.attention_kind, []).append(tuple(word for _, word in heads))
     return (
-        {
-            kind: np.stack([odds[n * heads : (n + 1) * heads] for n in blocks])
-            for kind, blocks in numbers.items()
-        },
-        {
-            kind: tuple(tuple(written[n * heads : (n + 1) * heads]) for n in blocks)
-            for kind, blocks in numbers.items()
-        },
+        {kind: np.array(rows) for kind, rows in odds.items()},
+        {kind: tuple(rows) for kind, rows in words.items()},
     )

@@ -30,7 +30,7 @@ def test_a_flat_run_is_named_with_links_that_fill_in_the_form():
 
 
 def test_a_probe_queues_short_runs_at_other_rates(monkeypatch):
-    run = make_run("lora")
+    run = make_run("lora", training={"steps": 200, "learning_rate": 0.001})
     flat(run)
     submitted = []
     queue = SimpleNamespace(submit=lambda spec: submitted.append(spec) or SimpleNamespace(active=0))

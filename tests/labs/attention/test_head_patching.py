@@ -70,10 +70,16 @@ def test_one_head_is_its_share_of_what_the_output_matrix_reads(tiny):
     )
 
 
-def test_the_seconds_are_those_of_all_passes(tiny, monkeypatch):
-    clock = iter([10.0, 10.5])
+def test_the_seconds_are_those_of_all_passes_and_same_heads_need_none(tiny, monkeypatch):
+    clock = iter([10.0, 10.5, 20.0, 20.5])
     monkeypatch.setattr(head_patching.time, "perf_counter", lambda: next(clock))
-    plain = unadapted_model(tiny("llama"))
-    heads = len(plain.base.structure.attention_blocks) * plain.base.structure.heads
-    passes = -(-(heads + 1) // head_patching.ROWS_AT_ONCE)
-    assert head_patching.expected_seconds((plain, plain), EXAMPLE) == passes * 0.5
+    base = tiny("llama")
+    plain = unadapted_model(base)
+    assert head_patching.expected_seconds((plain, plain), EXAMPLE) == 0.5  # all heads at once
+    late = random_adapted(base, "lora", vertices=1, first_layer=1)
+    rows = base.structure.heads + 1  # those of the second layer of two
+    passes = -(-rows // head_patching.ROWS_AT_ONCE)
+    assert head_patching.expected_seconds((plain, late), EXAMPLE) == passes * 0.5
+    found = patch_heads((plain, late), EXAMPLE)
+    assert (found.odds["decoder"][0] == found.start).all()
+    assert not np.allclose(found.odds["decoder"][1], found.start)

@@ -74,3 +74,20 @@ def test_two_runs_are_combined_along_a_line_and_a_mixture_is_stored(home):
     page.button(key="weights.save").click().run()
     assert "Stored as run" in words(sound(page))
     assert len(list((home / "runs").iterdir())) == 1
+
+
+def test_three_runs_are_combined_over_a_triangle_and_a_point_of_it_is_stored(home):
+    three = {"run": "2556dc271826", "second": "e279709bcee2", "third": "94f899558854"}
+    page = open_page("weights", view="Combine", **three)
+    assert "All three tasks together lose least" in finding(page)
+    assert "Click a point" in words(page)
+    all_tasks, predicted = charts(page)
+    assert len(predicted["data"][0]["customdata"]) == 20  # keys and values of ten blocks
+    corners = [note["text"] for note in all_tasks["layout"]["annotations"]]
+    assert corners == ["First", "Third", "Second"]
+    sound(page.selectbox(key="weights.loss").set_value("94f899558854").run())
+    assert charts(page)[0]["layout"]["title"]["text"].startswith("Third:")
+    page = open_page("weights", view="Combine", point="30", **three)
+    assert "Chosen: " in words(page)
+    page.button(key="weights.save").click().run()
+    assert "Stored as run" in words(sound(page))
