@@ -1,7 +1,9 @@
 """The real server and a real Chromium.
 
-Every test gets a page of its own; the server, its workspace and its base model are shared.  Without
-a browser these tests are skipped on a laptop and fail where CI is set.
+The server, its workspace, its base model and the browser's windows are shared; a window has
+forgotten everything of the test before but the compiled scripts, which are two thirds of what
+opening a page costs.  Without a browser these tests are skipped on a laptop and fail where CI is
+set.
 """
 
 from __future__ import annotations
@@ -186,8 +188,22 @@ class Visit:
         self.page, self.address = page, address
         self.external: list[str] = []
         self.faults: list[str] = []
-        page.on("request", self._note)
-        page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self._listeners = []
+        self.listen("request", self._note)
+        self.listen("pageerror", lambda error: self.faults.append(str(error)))
+
+    def listen(self, event, listener):
+        """Call a function at events of the page, until the window is given back."""
+        self.page.on(event, listener)
+        self._listeners.append((event, listener))
+
+    def give_back(self):
+        """Leave the app and forget what it kept, so that the window is as good as new."""
+        self.page.goto(f"{self.address}/_stcore/health")  # ends the visit, and keeps the process
+        for event, listener in self._listeners:
+            self.page.remove_listener(event, listener)
+        self.page.evaluate("() => { localStorage.clear(); sessionStorage.clear(); }")
+        self.page.context.clear_cookies()
 
     def _note(self, request):
         if not request.url.startswith(
@@ -240,22 +256,38 @@ def pytest_runtest_makereport(item, call):
     return report
 
 
+@pytest.fixture(scope="session")
+def windows():
+    """Pages of the browser that no test uses now; those of a session cost a third when shared."""
+    return []
+
+
 @pytest.fixture
-def visit(chromium, request):
+def visit(chromium, windows, request):
     """Opens a browser window of a size and colour scheme; a failed test leaves a picture."""
-    windows = []
+    visits = []
 
     def window(width=1280, height=900, scheme="light", address=None):
-        context = chromium.new_context(
-            viewport={"width": width, "height": height}, color_scheme=scheme
-        )
-        context.set_default_timeout(90_000)
-        windows.append(context)
-        return Visit(context.new_page(), address or request.getfixturevalue("server"))
+        if address or not windows:
+            context = chromium.new_context()
+            context.set_default_timeout(90_000)
+            page = context.new_page()
+        else:
+            page = windows.pop()
+        page.set_viewport_size({"width": width, "height": height})
+        page.emulate_media(color_scheme=scheme)
+        page.mouse.move(0, 0)
+        visits.append((Visit(page, address or request.getfixturevalue("server")), not address))
+        return visits[-1][0]
 
     yield window
-    for number, context in enumerate(windows):
-        if getattr(request.node, "failed", False):
+    failed = getattr(request.node, "failed", False)
+    for number, (here, is_shared) in reversed(list(enumerate(visits))):
+        if failed:
             SHOTS.mkdir(exist_ok=True)
-            context.pages[0].screenshot(path=SHOTS / f"failed-{request.node.name}-{number}.png")
-        context.close()
+            here.page.screenshot(path=SHOTS / f"failed-{request.node.name}-{number}.png")
+        if is_shared and not failed:
+            here.give_back()
+            windows.append(here.page)
+        else:
+            here.page.context.close()

@@ -33,8 +33,8 @@ class Card:
 
     def __init__(self, here, path):
         self.here, self.page, self.wire = here, here.page, []
-        self.page.on("websocket", self._listen)
-        self.page.on("response", lambda response: self.wire.append(response.url.encode()))
+        here.listen("websocket", self._listen)
+        here.listen("response", lambda response: self.wire.append(response.url.encode()))
         here.open(path)
         self.box = self.page.locator("section.card")
         self.box.wait_for()

@@ -7,13 +7,21 @@ from support.runs import make_run
 from peftcore.reports.write import build_report, report_html
 
 
+@pytest.fixture(scope="module")
+def file(tmp_path_factory):
+    """A report of six runs."""
+    folder = tmp_path_factory.mktemp("report")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEFTCORE_HOME", str(folder / "home"))
+        methods = ("prompt_tuning", "spt", "prefix_tuning", "lora", "ia3", "atoms")
+        runs = [make_run(method, data="0123456789abcdef") for method in methods]
+        (folder / "report.html").write_text(report_html(build_report(runs)), "utf-8")
+    return folder / "report.html"
+
+
 @pytest.fixture
-def opened(chromium, home, tmp_path):
-    """A report of six runs, and what the browser complained of or fetched."""
-    methods = ("prompt_tuning", "spt", "prefix_tuning", "lora", "ia3", "atoms")
-    runs = [make_run(method, data="0123456789abcdef") for method in methods]
-    file = tmp_path / "report.html"
-    file.write_text(report_html(build_report(runs)), "utf-8")
+def opened(chromium, file):
+    """The report in a page, and what the browser complained of or fetched."""
     page = chromium.new_page(viewport={"width": 1280, "height": 900})
     events = []
     page.on("console", lambda message: events.append(message.text))
