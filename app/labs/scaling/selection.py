@@ -77,7 +77,9 @@ def pick_subject(bar: DeltaGenerator, runs: Sequence[Run]) -> ScalingSubject:
 
     Each seed starts from words of its own, so tokens are not averaged over seeds.
     """
-    titles = shorten_names({run.id: _name_parts(run) for run in runs})
+    # Names are the same in every view: a list that is open keeps the name it was opened with.
+    known = {run.id: run for run in [*candidate_runs(ANY_METHOD[0]), *runs]}
+    titles = shorten_names({run.id: _name_parts(run) for run in known.values()})
     needed = "finished runs with soft tokens can be read"
     run = frame.pick_run(LAB, bar, runs, titles, needed)
     with bar:
