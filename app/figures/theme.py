@@ -6,6 +6,7 @@ where there is no page.  Background and text are those of the page in `.streamli
 
 from __future__ import annotations
 
+import functools
 from html import escape
 from typing import Any, Literal
 
@@ -80,6 +81,7 @@ def colour_scales(background: Literal["light", "dark"]) -> dict[str, Any]:
     }
 
 
+@functools.cache
 def chart_template(background: Literal["light", "dark"] = "light") -> go.layout.Template:
     """Template of all charts on a light or a dark page; `charts.chart` picks the page's."""
     text_colour = TEXT_COLOURS[background]

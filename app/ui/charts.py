@@ -122,7 +122,9 @@ def _draw(
     """Put a figure on the page, in its colours and its width."""
     background: Literal["light", "dark"] = "dark" if st.context.theme.type == "dark" else "light"
     # Streamlit hands a chart to Plotly twice; an unchanged revision says that its data are the old.
-    figure.update_layout(template=theme.chart_template(background), datarevision=1)
+    figure.update_layout(datarevision=1)
+    if figure.layout.template.layout.paper_bgcolor != theme.BACKGROUNDS[background]:
+        figure.update_layout(template=theme.chart_template(background))  # slow: it is checked whole
 
     def clicked() -> None:
         points = st.session_state[widget_key]["selection"]["points"]
