@@ -13,7 +13,7 @@ import sys
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,17 @@ def _commands_of(tree: ast.Module) -> Iterator[tuple[str, str]]:
                 yield ast.literal_eval(values["name"]), ast.literal_eval(values["help"])
 
 
+@cache
+def _load_command(name: str) -> Any:
+    """Import the file of a command and those that continue it, and build it, once a process."""
+    home = find_commands()[name].module
+    for info in pkgutil.iter_modules([str(FOLDER)]):
+        if info.name == home or info.name.startswith(f"{home}_"):
+            importlib.import_module(f"{PACKAGE}.{info.name}")
+    app: typer.Typer = importlib.import_module(PACKAGE).app
+    return typer.main.get_group(app).commands[name]
+
+
 class LazyGroup(TyperGroup):
     """All commands; turns errors into sentences and exit statuses."""
 
@@ -80,12 +91,7 @@ class LazyGroup(TyperGroup):
         """Import the file of a command, and those that continue it (NAME_*.py)."""
         if cmd_name not in find_commands():
             raise unknown_name("command", cmd_name, find_commands())
-        home = find_commands()[cmd_name].module
-        for info in pkgutil.iter_modules([str(FOLDER)]):
-            if info.name == home or info.name.startswith(f"{home}_"):
-                importlib.import_module(f"{PACKAGE}.{info.name}")
-        app: typer.Typer = importlib.import_module(PACKAGE).app
-        return typer.main.get_group(app).commands[cmd_name]
+        return _load_command(cmd_name)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         """Write every command with as much of its help as a line holds."""
