@@ -2,6 +2,7 @@
 
 import functools
 import gc
+import itertools
 import os
 import sys
 
@@ -15,9 +16,13 @@ import pytest
 from support.at_once import at_once  # noqa: F401
 from support.bases import build_tiny
 
-# How long an example takes says how busy the machine is, and nothing of the code.
+# How long an example takes says how busy the machine is, and nothing of the code; which ones are
+# taken is no luck.
 hypothesis.settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    "suite",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
 )
 hypothesis.settings.load_profile("suite")
 
@@ -60,14 +65,20 @@ def pytest_collection():
 
 
 def pytest_collection_finish():
-    """Streamlit's driver of pages searches the installed packages for components once, not for
-    each page, which was half of a page's time.
+    """Do once what was done for each page or call: searching the installed packages for Streamlit's
+    components was half of a page's time, loading the demo ratings into a new workspace a tenth.
     """
     if "streamlit.testing.v1" in sys.modules:
         from streamlit.components.v2 import manifest_scanner
 
         search = functools.cache(manifest_scanner.scan_component_manifests)
         manifest_scanner.scan_component_manifests = search
+    if runner := sys.modules.get("typer.testing"):  # it builds all loaded commands for each call
+        runner._get_command = functools.cache(runner._get_command)
+    if "peftcore.rating.demo" in sys.modules:
+        from support.demo_ratings import load_demos_once
+
+        load_demos_once()
 
 
 @pytest.fixture(autouse=True)
@@ -102,10 +113,29 @@ def bases():
     return base
 
 
+@pytest.fixture(scope="session")
+def numbered_folder(tmp_path_factory):
+    """Makes new folders, by number; pytest looks through all there are for each new one."""
+    base, numbers = tmp_path_factory.mktemp("numbered"), itertools.count()
+
+    def make():
+        path = base / str(next(numbers))
+        path.mkdir(mode=0o700)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def tmp_path(numbered_folder):
+    """An empty folder for this test, in place of pytest's own."""
+    return numbered_folder()
+
+
 @pytest.fixture(autouse=True)
-def home(tmp_path_factory, monkeypatch):
+def home(numbered_folder, monkeypatch):
     """Every test writes to a folder of its own."""
-    path = tmp_path_factory.mktemp("home")
+    path = numbered_folder()
     monkeypatch.setenv("PEFTCORE_HOME", str(path))
     data = os.environ.get("PEFTCORE_DATA")
     yield path
