@@ -62,20 +62,27 @@ def test_miniworld_comes_first_among_tasks(monkeypatch, tmp_path):
     assert own[0]
 
 
-def test_warming_up_imports_torch_in_the_background_and_says_when_it_is_there():
+def test_warming_up_imports_in_the_background_and_says_when_all_is_there(tmp_path):
+    """Two small modules stand for the heavy ones, which take ten seconds; one waits for a word."""
+    (tmp_path / "first_heavy.py").write_text("import sys\nsys.stdin.readline()\n")
+    (tmp_path / "second_heavy.py").write_text("")
     script = f"""
-import sys, time
-sys.path.insert(0, {str(paths.ROOT)!r})
-from app.state import cache
-assert "torch" not in sys.modules and not cache.imports_ready()
-began = time.monotonic()
+import os, sys, time
+sys.path[:0] = [{str(paths.ROOT)!r}, {str(tmp_path)!r}]
+from app.state import cache, heavy_imports
+assert heavy_imports.HEAVY_MODULES[:2] == ("torch", "transformers")
+heavy_imports.HEAVY_MODULES = ("first_heavy", "second_heavy")
+read, write = os.pipe()
+sys.stdin = os.fdopen(read)
 cache.warm_up(delay=0.0)
-assert time.monotonic() - began < 1.0
+assert not cache.imports_ready() and "second_heavy" not in sys.modules
+os.write(write, b"go on\\n")
 deadline = time.monotonic() + 120
 while not cache.imports_ready():
     assert time.monotonic() < deadline
-    time.sleep(0.05)
-assert "torch" in sys.modules and "transformers" in sys.modules
+    time.sleep(0.01)
+assert "first_heavy" in sys.modules and "second_heavy" in sys.modules
+assert "torch" not in sys.modules
 """
     done = _python(script, PEFTCORE_WARM="1")
     assert done.returncode == 0, done.stderr[-2000:]
