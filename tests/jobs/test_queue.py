@@ -290,6 +290,8 @@ def test_eight_calls_at_once_start_one_worker(queue, monkeypatch):
     row = queue.database.read(sa.select(WORKERS))[0]
     worker = job_queue._worker_of_row(row)
     process = worker.find_process()
+    while not process.environ():  # until its program has begun
+        time.sleep(0.01)
     assert os.getsid(process.pid) == process.pid != os.getsid(0)  # nobody's Ctrl+C reaches it
     assert process.environ()["OMP_NUM_THREADS"] == "1"
     assert process.cwd() == str(paths.ROOT)

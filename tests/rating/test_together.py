@@ -84,6 +84,8 @@ from peftcore import rating
 book = rating.RatingStore(sys.argv[1])
 who = rating.sign_in(book, sys.argv[2])
 while shown := rating.next_item(book, who):
+    if shown.position == 40:
+        sys.stdin.read()  # however late the kill comes, there is something left to do
     rating.submit_answer(book, who, shown.lease, "neutral", "a " + shown.lease)
     said = rating.Judgement(verdict="yes", comment="x" * 1500)
     print(rating.submit_rating(book, who, shown.lease, said, "r " + shown.lease).id, flush=True)
@@ -95,7 +97,8 @@ def test_a_kill_in_mid_write_loses_nothing_that_was_acknowledged(url):
     made = project(book, 60)
     token = rating.invite(book, ME, made.id, "Ann").token
     command = [sys.executable, "-c", RATE_AND_TELL, url, token]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen(command, text=True, **pipes) as server:
         numbers = [int(server.stdout.readline()) for _ in range(5)]
         os.kill(server.pid, signal.SIGKILL)
         numbers += [int(line) for line in server.stdout if line.strip()]
