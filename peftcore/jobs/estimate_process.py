@@ -38,6 +38,10 @@ END_SECONDS = 900.0  # without a request, after which the process ends
 MIN_BYTES = 2e9  # of memory that the process may take at least
 FREE_SHARE = 0.8  # of the free memory
 POLL_SECONDS = 0.25  # between two looks at whether anybody still waits
+ENDED_EARLY = (
+    "the trial that estimates the cost ended early, most likely for want of memory: "
+    "fewer seeds or a smaller batch need less"
+)
 COMMAND = (sys.executable, "-m", "peftcore.jobs.estimate_process")
 
 
@@ -107,7 +111,12 @@ class EstimateProcess:
         ).start()
 
     def _ask(self, request: str, wanted: Callable[[], bool]) -> dict[str, Any]:
-        """Send a request and wait for its answer; a process that ended before is replaced once."""
+        """Send a request and wait for its answer; a process that ended is replaced once.
+
+        It may have ended for being idle, or by somebody's hand; a run that it cannot try ends the
+        second one, too.
+        """
+        problem = "the process that estimates costs cannot be started; see the server's log"
         for _ in range(2):
             self._start()
             assert self._child is not None
@@ -115,13 +124,16 @@ class EstimateProcess:
             try:
                 self._child.stdin.write(f"{request}\n")
                 self._child.stdin.flush()
-            except OSError:  # it ended meanwhile, having been idle
+            except OSError:
                 self.close()
                 continue
-            return self._wait_for_answer(wanted)
-        raise BadInput("the process that estimates costs cannot be started; see the server's log")
+            if (answer := self._wait_for_answer(wanted)) is not None:
+                return answer
+            problem = ENDED_EARLY
+        raise BadInput(problem)
 
-    def _wait_for_answer(self, wanted: Callable[[], bool]) -> dict[str, Any]:
+    def _wait_for_answer(self, wanted: Callable[[], bool]) -> dict[str, Any] | None:
+        """Return the answer, or None where the process ended instead."""
         while True:
             try:
                 line = self._lines.get(timeout=POLL_SECONDS)
@@ -134,10 +146,7 @@ class EstimateProcess:
                 answer: dict[str, Any] = json.loads(line)
                 return answer
             self.close()
-            raise BadInput(
-                "the trial that estimates the cost ended early, most likely for want of memory: "
-                "fewer seeds or a smaller batch need less"
-            )
+            return None
 
 
 def _forward_lines(source: IO[str], lines: queue.Queue[str]) -> None:

@@ -27,12 +27,15 @@ ESTIMATE = {
 }  # fmt: skip
 # In place of the process, without torch: answers by the number of seeds.
 FAKE = """
-import json, sys, time
+import json, pathlib, sys, time
 for line in sys.stdin:
     seeds = json.loads(line)["spec"]["population"]["seeds"]
     if seeds == 7:
         time.sleep(60)
     if seeds == 8:
+        sys.exit(1)
+    if seeds == 6 and not pathlib.Path("MARK").exists():
+        pathlib.Path("MARK").touch()
         sys.exit(1)
     answer = {"problem": "too few"} if seeds == 9 else {"estimate": ESTIMATE}
     print(json.dumps(answer), flush=True)
@@ -53,8 +56,8 @@ def spec(seeds=1, **training):
 
 
 @pytest.fixture
-def process(base):
-    script = FAKE.replace("ESTIMATE", repr(ESTIMATE))
+def process(base, tmp_path):
+    script = FAKE.replace("ESTIMATE", repr(ESTIMATE)).replace("MARK", str(tmp_path / "ended"))
     process = EstimateProcess((sys.executable, "-c", script))
     yield process
     process.close()
@@ -80,6 +83,10 @@ def test_a_process_that_ends_in_a_trial_is_a_problem_of_that_run_alone(process):
     with pytest.raises(BadInput, match="ended early"):
         process.estimate(spec(8))
     assert process.estimate(spec()).seconds == 2.0
+
+
+def test_a_process_that_somebody_ended_in_a_trial_tries_it_again(process):
+    assert process.estimate(spec(6)).seconds == 2.0
 
 
 def test_a_trial_nobody_waits_for_is_ended(process):
