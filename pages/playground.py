@@ -3,7 +3,7 @@
 import streamlit as st
 
 from app.state import run_catalog
-from app.training import playground
+from app.training import playground, recorded_answers
 from app.ui import pickers, widgets
 
 st.title("Playground", anchor=False)
@@ -24,10 +24,16 @@ def show() -> None:
     if not runs:
         st.info("Choose at least one adapter to put a question to.")
         return
+    task = playground.chosen_task(runs)
+    found = recorded_answers.find_example(runs, task)
+    if found:
+        playground.begin_with(task, str(next(iter(found.values())).name))
     text, parts = playground.write_text(runs)
     playground.question_form(text, runs, parts)
     if playground.asked_questions():
         playground.show(finished_runs)
+    elif found:
+        recorded_answers.show(runs, found)
     else:
         st.caption("Nothing has been sent yet. The first answer takes a while: models are loaded.")
 

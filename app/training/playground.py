@@ -89,16 +89,38 @@ def _write_url() -> None:
     st.query_params["runs"] = ",".join(st.session_state["playground.runs"])
 
 
+def _tasks_of(runs: Sequence[Run]) -> list[str]:
+    return list(dict.fromkeys(run.spec.task for run in runs))
+
+
+def _task_key(names: Sequence[str]) -> str:
+    return f"playground.task.{'.'.join(names)}"
+
+
+def chosen_task(runs: Sequence[Run]) -> str:
+    """Return the task whose examples are offered, as it was chosen when the page was last drawn."""
+    names = _tasks_of(runs)
+    return str(st.session_state.get(_task_key(names), names[0]))
+
+
+def begin_with(task: str, example: str) -> None:
+    """Put a test example into a text that nobody has touched, so that there is one to change."""
+    begun = st.session_state.get("playground.begun")
+    touched = st.session_state.get("playground.text", begun) != begun
+    if touched or st.session_state.get("playground.by_fields"):
+        return
+    rows = cache.split_examples(task, "test").examples
+    found = next((row for row in rows if row.id == example), None)
+    if found is not None and found.source != begun:
+        _fill_in(task, found)
+        st.session_state["playground.begun"] = found.source
+
+
 def write_text(runs: Sequence[Run]) -> tuple[str, tuple[str, ...]]:
     """Offer the text to send: typed, an example, or a template filled in; with its parts if so."""
-    names = list(dict.fromkeys(run.spec.task for run in runs))
+    names = _tasks_of(runs)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        task: str = st.selectbox(
-            "Examples of",
-            names,
-            format_func=task_title,
-            key=f"playground.task.{'.'.join(names)}",
-        )
+        task: str = st.selectbox("Examples of", names, format_func=task_title, key=_task_key(names))
         st.button(
             "Take an example",
             key="playground.example",
@@ -156,7 +178,11 @@ def _take_example(task: str) -> None:
         return
     last = st.session_state.get("playground.taken")
     others = [example for example in rows.examples if example != last] or list(rows.examples)
-    example = random.SystemRandom().choice(others)
+    _fill_in(task, random.SystemRandom().choice(others))
+
+
+def _fill_in(task: str, example: Example) -> None:
+    """Put an example into the text and into the fields of its parts."""
     st.session_state["playground.taken"] = example
     st.session_state["playground.text"] = example.source
     for number, part in enumerate(example.parts):

@@ -1,5 +1,7 @@
 """The Playground, run in full without a browser; answers are stood in for."""
 
+from html import escape
+
 import pytest
 from support.pages import html, open_page, words
 from support.runs import make_run, make_runs
@@ -33,12 +35,34 @@ def test_without_runs_it_says_what_to_do_next():
     assert "No adapter has been trained yet" in words(page)
 
 
-def test_nothing_is_computed_before_the_question_is_sent(asked):
-    make_runs()
+def test_it_begins_with_a_test_example_and_the_recorded_answers(asked):
+    runs = make_runs(methods=("lora", "spt"))
     page = open_page("playground")
     assert not page.exception
+    text = page.text_area(key="playground.text").value
+    kept = {run.id: run.answers(seed=0).set_index("source") for run in runs}
+    shown = html(page)
+    for answers in kept.values():
+        assert escape(answers.loc[text, "text"].split()[0]) in shown
+    assert "what these adapters answered when they were scored" in words(page)
+    assert asked == []  # nothing is computed before the question is sent
+    send(page, text)
+    assert len(asked) == 2
+    assert "when they were scored" not in words(page)
+
+
+def test_a_text_of_ones_own_is_left_as_it_is():
+    make_run("lora")
+    page = open_page("playground")
+    page.text_area(key="playground.text").set_value("mine").run()
+    assert page.run().text_area(key="playground.text").value == "mine"
+
+
+def test_a_run_without_answers_begins_with_an_empty_text(asked):
+    (make_run("lora").folder / "answers.parquet").unlink()
+    page = open_page("playground")
     assert "Nothing has been sent yet" in words(page)
-    assert asked == []
+    assert not page.text_area(key="playground.text").value
 
 
 def test_every_adapter_and_the_base_answer_side_by_side(asked):
@@ -78,8 +102,7 @@ def test_a_long_text_is_sent_whole_and_leaves_the_answers_in_sight(asked):
 
 def test_an_empty_text_is_not_sent(asked):
     make_run("lora")
-    page = open_page("playground")
-    page.button(key="playground.send").click().run()
+    page = send(open_page("playground"), "")
     assert "nothing to answer yet" in words(page)
     assert asked == []
 
