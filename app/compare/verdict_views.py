@@ -63,8 +63,8 @@ def _untouched_text(chosen: Comparison) -> list[str]:
     if zero_shot.of_run(chosen.runs[0]) is not None:  # it has no answer that this metric counts
         return []
     return [
-        "What the base answers by itself was not measured with these runs: `python -m peftcore "
-        f"zero-shot {chosen.runs[0].id}` does."
+        "What the base answers by itself was not measured with these runs; the command python -m "
+        f"peftcore zero-shot {chosen.runs[0].id} does that."
     ]
 
 
@@ -123,7 +123,6 @@ def show_scores(chosen: Comparison) -> None:
         chosen.metric,
         chosen.styles,
         references=chosen.reference_levels,
-        title=short_finding(chosen),
         bands=[(each.low, each.high) for each in chosen.untouched],
     )
     chart(
@@ -167,16 +166,6 @@ def _show_panels(chosen: Comparison) -> None:
                 alt=compare.score_intervals_alt(rows, chosen.metric, chosen.styles),
                 table=rows,
             )
-
-
-def short_finding(chosen: Comparison) -> str:
-    """Return the verdict on the best two as a title."""
-    judged = chosen.judgement
-    scored = [run for run, each in judged.estimates.items() if each.mean is not None]
-    if len(scored) < 2:
-        return ""
-    row = judged.between(scored[0], scored[1])
-    return judgement.pair_in_words(row, chosen.names, judged.metric, judged.margin)
 
 
 def show_matrix(chosen: Comparison) -> None:

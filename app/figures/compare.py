@@ -26,6 +26,8 @@ MAX_STACK = 0.28  # how far the last of many equal seeds stands below the first
 TITLE_WIDTH = 34  # characters of a title's line on a phone
 TITLE_LINE = 19  # pixels of a further one
 REFERENCE_LINE = 15  # pixels of the name of a line
+FAR = 1.5  # widths of all scores, from which a line is said and not drawn
+LEAST_SHARE = 0.1  # of what a metric can be that an axis shows, where a line is too far for it
 
 
 def metric_axis_title(metric: str) -> str:
@@ -47,7 +49,7 @@ def score_intervals(
     """One row per run, best on top: a bar for the 95 % interval, the mean, a dot for each seed.
 
     `references` are dashed lines, such as the score of chance, and bands intervals of them; title
-    is the finding, else what the bars are. A run with a `reason` and no limits has a hollow mark.
+    says more than what the bars are. A run with a `reason` and no limits has a hollow mark.
     """
     rows = summary.dropna(subset=["mean"]).reset_index(drop=True)
     figure = empty_chart(120 + ROW_HEIGHT * max(len(rows), 1))
@@ -56,19 +58,9 @@ def score_intervals(
         figure.add_traces(_run_traces(row, seeds, metric, style, -float(index)))
     for low, high in bands:
         figure.add_vrect(low, high, fillcolor=NEUTRAL, opacity=0.12, line_width=0, layer="below")
-    for index, (name, value) in enumerate((references or {}).items()):
-        figure.add_vline(
-            x=value,
-            line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
-            annotation={
-                "text": plotly_text(name),
-                "yanchor": "bottom",
-                "xanchor": _anchor(value, metric),
-                "yshift": index * REFERENCE_LINE,  # one above the other, wherever they stand
-            },
-            annotation_position="top",
-        )
     figure.update_xaxes(title_text=metric_axis_title(metric), **_axis_bounds(metric))
+    if len(rows):
+        _draw_references(figure, references or {}, metric, _shown_range(rows, table, metric, bands))
     label_rows(figure, [styles[run].name for run in rows["run"]])
     lines = wrap_title(title or f"95 % interval, {_seed_count_text(rows)}", TITLE_WIDTH)
     extra = lines.count("<br>") * TITLE_LINE
@@ -86,6 +78,55 @@ def score_intervals(
         height=figure.layout.height + extra,
     )
     return figure
+
+
+def _shown_range(
+    rows: pd.DataFrame, table: pd.DataFrame, metric: str, bands: Sequence[tuple[float, float]]
+) -> tuple[float, float]:
+    """Return a range with every seed, limit and band in it, which small differences do not fill."""
+    seeds = table[table["run"].isin(rows["run"])]
+    ends = [*score_range(rows, seeds, metric), *(end for band in bands for end in band)]
+    low, high = min(ends), max(ends)
+    least, most = metric_range(metric)
+    missing = LEAST_SHARE * (most - least) - (high - low) if math.isfinite(most - least) else 0
+    return low - max(missing, 0), high
+
+
+def _draw_references(
+    figure: go.Figure, references: Mapping[str, float], metric: str, span: tuple[float, float]
+) -> None:
+    """Draw dashed lines with their names above, and say where one is that lies far from all scores.
+
+    A line far away would push all that is compared to one side.
+    """
+    low, high = span
+    reach = FAR * (high - low)
+    near = [value for value in references.values() if low - reach <= value <= high + reach]
+    for index, (name, value) in enumerate(references.items()):
+        label = {"yanchor": "bottom", "yshift": index * REFERENCE_LINE}  # one above the other
+        if value in near:
+            figure.add_vline(
+                x=value,
+                line={"color": NEUTRAL, "dash": "dash", "width": 1.5},
+                annotation=label | {"text": plotly_text(name), "xanchor": _anchor(value, metric)},
+                annotation_position="top",
+            )
+            continue
+        words = f"{plotly_text(name)}: {value:{value_format(metric)}}"
+        left = value < low
+        figure.add_annotation(
+            text=f"◂ {words}" if left else f"{words} ▸",
+            xref="x domain",
+            x=0 if left else 1,
+            xanchor="left" if left else "right",
+            yref="y domain",
+            y=1,
+            showarrow=False,
+            **label,
+        )
+    if len(near) < len(references):
+        room = 0.04 * (high - low)
+        figure.update_xaxes(range=[min([low, *near]) - room, max([high, *near]) + room])
 
 
 def _anchor(value: float, metric: str) -> str:

@@ -23,7 +23,7 @@ def test_the_newest_comparable_runs_are_shown_with_mean_and_interval():
     assert (table["Seeds"][0], table["Examples"][0]) == (4, 24)
     assert "from 4 seeds on 24 test examples" in words(page)
     scores, matrix = charts(page)
-    assert "LoRA is ahead of" in scores["layout"]["title"]["text"]
+    assert scores["layout"]["title"]["text"] == "95 % interval, 4 seeds"  # the sentence is above
     assert len(matrix["data"][0]["z"]) == 4
     assert scores["layout"]["template"]["layout"]["paper_bgcolor"] == theme.BACKGROUNDS["light"]
 

@@ -66,6 +66,22 @@ def test_references_are_lines(seeds):
     assert figure.layout.annotations[0].text == "Guessing"
 
 
+def test_a_reference_far_from_all_scores_is_said_and_does_not_squeeze_them():
+    close = table(a=[0.98, 0.99, 0.985], b=[0.97, 0.975, 0.97])
+    figure = compare.score_intervals(
+        summarize_runs(close, "accuracy"),
+        close,
+        "accuracy",
+        LOOKS,
+        {"Guessing": 0.25, "Untouched": 0.94},
+    )
+    assert [line.x0 for line in figure.layout.shapes] == [0.94]
+    assert figure.layout.annotations[0].text == "◂ Guessing: 0.250"
+    low, high = figure.layout.xaxis.range
+    assert 0.25 < low < 0.94
+    assert high > 0.99
+
+
 def test_runs_without_the_metric_are_left_out():
     seeds = table(a=[0.5, 0.7], b=[math.nan, math.nan])
     figure = compare.score_intervals(summarize_runs(seeds, "accuracy"), seeds, "accuracy", LOOKS)
