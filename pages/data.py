@@ -40,27 +40,38 @@ splits: dict[str, Sequence[Example]] = {
 if not splits:
     st.stop()
 
-with st.container(horizontal=True, gap="large"):
-    for split, rows in splits.items():
-        st.metric(forms.field_label(split), f"{len(rows):,}", width="content")
 chosen_split = st.segmented_control(
     "Split",
     list(splits),
     required=True,
-    format_func=forms.field_label,
+    format_func=lambda split: f"{forms.field_label(split)}, {len(splits[split]):,}",
     key="data.split",
     on_change=url_state.sync_with_url(
         "Split", "data.split", list(splits), format_option=forms.field_label
     ),
+    label_visibility="collapsed",
 )
 split = str(chosen_split)
 rows = splits[split]
 
-st.header("How an example reads", anchor=False)
-number = st.number_input(
-    f"Example, 1 to {len(rows):,}", 1, len(rows), key=f"data.example.{split}", width=240
-)
-example_browser.show(rows[number - 1], task)
+reading, balance = st.columns([1.7, 1], gap="medium") if task.labels else (st.container(), None)
+with reading:
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        st.header("How an example reads", anchor=False)
+        number = st.number_input(
+            f"Example, 1 to {len(rows):,}", 1, len(rows), key=f"data.example.{split}", width=170
+        )
+    example_browser.show(rows[number - 1], task)
+if balance is not None:
+    labels = {name: [row.label or "" for row in rows] for name, rows in splits.items()}
+    with balance:
+        charts.chart(
+            figures.label_shares_chart(labels),
+            key="data.balance",
+            name=f"{task.name}-labels",
+            alt=example_browser.balance_alt(labels),
+            table=example_browser.balance_table(labels),
+        )
 
 st.header("All examples", anchor=False)
 matches = example_browser.search_examples(
@@ -79,16 +90,7 @@ more = (
 )
 st.caption(f"{len(matches):,} of {len(rows):,} examples{more}. Tick one to read it in full above.")
 
-st.header("Balance and lengths", anchor=False)
-if task.labels:
-    labels = {name: [row.label or "" for row in rows] for name, rows in splits.items()}
-    charts.chart(
-        figures.label_shares_chart(labels),
-        key="data.balance",
-        name=f"{task.name}-labels",
-        alt=example_browser.balance_alt(labels),
-        table=example_browser.balance_table(labels),
-    )
+st.header("Lengths", anchor=False)
 word_counts = example_browser.word_counts(rows)
 charts.chart(
     figures.length_histograms(
