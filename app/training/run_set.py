@@ -16,6 +16,7 @@ from app.state.run_catalog import method_title, task_title
 from app.training import next_panel, run_actions, run_overlay, specs_from_form
 from app.training.run_panel import time_text
 from app.ui import pickers, url_state, widgets
+from app.ui.run_styles import styles_by_run
 from peftcore.analysis import run_sets
 from peftcore.analysis.run_sets import ListedRun, RunFilter
 from peftcore.analysis.settings_table import all_settings
@@ -42,11 +43,12 @@ def show() -> None:
     if setting:
         _show_groups(shown, setting)
     columns = [name for name in (setting, _filtered_setting()) if name.rpartition(".")[0]]
+    hint = st.empty()
     chosen = _pick_rows(shown, runs, list(dict.fromkeys(columns)))
     if not chosen:
-        st.caption(
-            "Tick runs in the first column to tag, archive, delete or bundle them, and to see "
-            "their curves over each other."
+        hint.caption(
+            "Tick runs in the first column to see their curves over each other, and to tag, "
+            "archive, delete or bundle them."
         )
         return
     run_actions.show([runs[run] for run in chosen])
@@ -215,23 +217,39 @@ def _show_groups(shown: Sequence[ListedRun], setting: str) -> None:
     )
 
 
+def names_within_groups(runs: Sequence[Run]) -> dict[str, str]:
+    """Name each run by its method, and by the settings that differ from others of its group.
+
+    A group is of one task and base, which have columns of their own.
+    """
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for run in runs:
+        groups.setdefault((run.spec.task, run.spec.base), []).append(run)
+    return {
+        run: style.name for group in groups.values() for run, style in styles_by_run(group).items()
+    }
+
+
 def runs_table(
     listed: Sequence[ListedRun], runs: dict[str, Run], settings: Sequence[str] = ()
 ) -> pd.DataFrame:
     """Tabulate runs, one row each, with these settings as columns of their own."""
-    rows = []
+    rows: list[dict[str, object]] = []
     owners = rights.owners([f"run {each.id}" for each in listed])
+    names = names_within_groups([runs[each.id] for each in listed])
     for each in listed:
         status, spec = runs[each.id].status(), each.spec
         values = all_settings(spec)
         rows.append(
             {
                 "Name": each.annotation.name or None,
-                "Method": method_title(spec.method),
-                "Task": task_title(spec.task),
+                "Method": names[each.id],
                 "State": widgets.state_name(status.label),
                 "Score": None if each.score is None else widgets.format_metric(each.score),
                 "Measure": find_measure(each.metric).title if each.metric else None,
+                "Seeds": spec.population.seeds,
+                "Task": task_title(spec.task),
+                "Base": spec.base,
             }
             | {
                 _in_words(name): run_sets.setting_text(values[name]) if name in values else None
@@ -240,8 +258,6 @@ def runs_table(
             | {
                 "Tags": list(each.annotation.tags),
                 "Who": owners.get(f"run {each.id}"),
-                "Base": spec.base,
-                "Seeds": spec.population.seeds,
                 "Training examples": spec.training.shots,
                 "Steps": f"{status.step} of {spec.training.steps}",
                 "Learning rate": specs_from_form.learning_rate_text(spec),
@@ -275,7 +291,11 @@ def _pick_rows(
         selection_default={"selection": {"rows": default}},
         placeholder="–",
         alt="Runs with their state, method, task, score and settings; ticked ones are chosen",
-        column_config={"Run": st.column_config.LinkColumn(display_text=r"run=(\w+)")},
+        column_config={
+            "Run": st.column_config.LinkColumn(display_text=r"run=(\w+)"),
+            "Method": st.column_config.TextColumn(width=230),
+            "Task": st.column_config.TextColumn(width=240),
+        },
     )
     chosen = [ids[row] for row in event.selection.rows if row < len(ids)]
     _set_query("runs", ",".join(chosen))
