@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.labs.attention import selection, views
 from app.state import wait_for_imports
-from app.ui import errors, pickers, widgets
+from app.ui import errors, pickers, text_choice, widgets
 from app.ui.frame import Frame, lab_frame
 from peftcore.analysis.attention import TextTooLong
 
@@ -24,7 +24,7 @@ def explore_attention() -> None:
         asked = selection.pick_input(frame.bar, after, before)
         with frame.picture:
             if asked is None:
-                st.caption("Type a text, and every head shows what it looks at.")
+                text_choice.say_what_is_missing(selection.LAB, "every head shows what it looks at")
                 return
             recorded = wait_for_imports.is_waiting(selection.LAB) and frame.view == views.RECORDED
             if not recorded and not wait_for_imports.ready_or_wait(selection.LAB):

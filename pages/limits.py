@@ -4,7 +4,7 @@ import streamlit as st
 
 from app.labs.limits import cache, selection, views
 from app.state import wait_for_imports
-from app.ui import errors, pickers, widgets
+from app.ui import errors, pickers, text_choice, widgets
 from app.ui.frame import Frame, lab_frame
 
 
@@ -29,7 +29,7 @@ def explore_limits() -> None:
         example = selection.pick_text(frame.bar, run)
         with frame.picture:
             if example is None:
-                st.caption("Type a text to measure the layers on it.")
+                text_choice.say_what_is_missing(cache.LAB, "the layers are measured on it")
                 return
             recorded = wait_for_imports.is_waiting(cache.LAB) and frame.view in views.RECORDED
             if not recorded and not wait_for_imports.ready_or_wait(cache.LAB):

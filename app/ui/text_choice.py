@@ -44,21 +44,34 @@ def pick_text(
         _button_text(lab, source.settle(), rows.examples),
         key=f"{lab}.text.menu",
     ):
-        example = None
+        example, problem = None, ""
         if source.as_buttons() == OWN:
             example = _type_text(lab)
         else:
             subject.Choice(
                 lab, "task", "Examples of", names, option_text=run_catalog.task_title
             ).as_list()
-            if rows.problem or not rows.examples:
-                st.warning(
-                    widgets.escape_markdown(rows.problem or "This task has no test examples.")
-                )
-            else:
+            if rows.examples:
                 example = _pick_example(lab, rows.examples)
+            else:
+                problem = rows.problem or "This task has no test examples."
+                st.warning(widgets.escape_markdown(problem))
         more()
+    st.session_state[f"{lab}.text.problem"] = problem
     return task, example
+
+
+def say_what_is_missing(lab: str, purpose: str) -> None:
+    """Say why `pick_text` found no text to look at, and how to come to one."""
+    problem = st.session_state.get(f"{lab}.text.problem", "")
+    if not problem:
+        st.caption(f"Type a text above, and {purpose}.")
+        return
+    st.info(
+        f"{widgets.escape_markdown(widgets.as_sentence(problem))} The button Text above offers the "
+        f"examples of other tasks, or takes a text of your own; then {purpose}.",
+        icon=":material/database_off:",
+    )
 
 
 def _button_text(lab: str, source: str, rows: Sequence[Example]) -> str:
