@@ -8,15 +8,42 @@ import streamlit as st
 from app.figures import ladder as figures
 from app.state import cache
 from app.ui import charts, population, widgets
-from peftcore import tasks
+from peftcore import paths, tasks
+from peftcore.analysis.inference import Population
 from peftcore.experiments import ladder
+from peftcore.experiments.ladder import LadderCell
 from peftcore.experiments.ladder_results import LadderResult, judge_ladder, listed
+from peftcore.system import atomic_files
+
+
+@st.cache_resource(max_entries=2, ttl=60, show_spinner="Reading the runs of the ladder…")
+def _cells(home: str) -> list[LadderCell]:
+    """Find the run of every cell, which takes seconds; what is trained meanwhile is seen later."""
+    return ladder.ladder_cells(cache.run_store())
+
+
+def _versions(cells: list[LadderCell]) -> tuple[tuple[str, int], ...]:
+    """Return what tells these runs' answers from others."""
+    folders = [cell.run.folder for cell in cells if cell.run]
+    return tuple(
+        (str(folder), atomic_files.modified_ns(folder / "answers.parquet")) for folder in folders
+    )
+
+
+@st.cache_resource(
+    max_entries=4,
+    show_spinner="Judging every method on every rung…",
+    hash_funcs={list: _versions},
+)
+def _judge(cells: list[LadderCell], about: Population) -> LadderResult:
+    """Judge the cells once for a population."""
+    return judge_ladder(cells, about)
 
 
 def show_ladder() -> None:
     """The finding, the matrix, what each rung asks, and the tries."""
     about = population.pick_population("ladder.population")
-    found = judge_ladder(ladder.ladder_cells(cache.run_store()), about)
+    found = _judge(_cells(str(paths.workspace_folder())), about)
     if not found.arms:
         widgets.empty_state(
             "The ladder has not been trained",
