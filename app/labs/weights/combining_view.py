@@ -47,7 +47,9 @@ def show_combining(frame: Frame, subject: WeightsSubject, runs: Sequence[Run]) -
     spec = subject.run.spec
     others = {
         run.id: run
-        for run in sorted(runs, key=lambda run: run.spec.task == spec.task)
+        for run in sorted(
+            runs, key=lambda run: (not _is_measured(subject.run, run), run.spec.task == spec.task)
+        )
         if run.id != subject.run.id and (run.spec.base, run.spec.method) == (spec.base, spec.method)
     }
     if not others:
@@ -91,6 +93,12 @@ def show_combining(frame: Frame, subject: WeightsSubject, runs: Sequence[Run]) -
         shares = None
     with frame.side:
         _offer_to_save(chosen, shares)
+
+
+def _is_measured(run: Run, other: Run) -> bool:
+    """Whether the line between two runs is there to be shown."""
+    job = CombiningJob.find(CombiningRequest.make({"runs": [run.id, other.id]}))
+    return job is not None and job.status().state == "done"
 
 
 def _pick_third(others: Sequence[str], titles: Mapping[str, str]) -> str:
