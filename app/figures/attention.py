@@ -593,8 +593,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         showgrid=False,
     )
     figure.update_yaxes(title_text="Looked at (key)", row=1, col=1)
-    for column, name in enumerate(("Element of the head", "Score", "Power of e", "Share"), 1):
-        figure.update_xaxes(title_text=name, row=1, col=column)
+    figure.update_xaxes(title_text="Element", row=1, col=1)  # the others are named above
     figure.update_layout(
         coloraxis={**colour_axis(limit, "Product", True), "showscale": False},
         title={"text": plotly_text(title)},

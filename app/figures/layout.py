@@ -17,7 +17,7 @@ from app.figures.scales import colour_limit
 from app.figures.theme import AXIS, TEMPLATE, plotly_text, with_opacity
 
 NARROW_LETTERS, BROAD_LETTERS = frozenset("iljftrI.,:;'|!()[] "), frozenset("mwMW@%—…")
-COLOUR_BAR_WIDTH = 92  # pixels for a colour bar with its title, right of the pictures
+COLOUR_BAR_WIDTH = 104  # pixels for a colour bar, "≤ −0.0025" beside it, and its title
 LINE_HEIGHT = 18  # pixels of a line of text beside an axis
 MAX_LABEL_CHARACTERS = 12  # of a word beside an axis
 MAX_NUMBERS = 12  # numbers below an axis that a phone has room for

@@ -105,7 +105,7 @@ def _lens_axes(lens: Lens, number: int, domain: Sequence[float]) -> dict[str, An
             tickangle=-90,
             tickfont={"size": LABEL_SIZE},
             showgrid=False,
-            title=panels.axis_title("Token of the target"),
+            title=panels.axis_title("Target token"),
         ),
         panels.axis_name("yaxis", number): panels.y_axis(
             number,
