@@ -114,7 +114,7 @@ PAGES_BY_SECTION: dict[str, tuple[PageEntry, ...]] = {
         ),
         PageEntry(
             "ladder",
-            "Ladder of novelty",
+            "Ladder",
             "stairs",
             "What each method can teach a base, rung by rung of what is new to it",
         ),

@@ -22,9 +22,10 @@ from peftcore.runs.spec import RunSpec
 from peftcore.sweeps import learning_rate
 from peftcore.training.planning import CostEstimate
 
-st.title("Train", anchor=False)
 beginning = train_address.begin()
-train_form.offer_beginnings(beginning)
+with st.container(horizontal=True, vertical_alignment="center"):
+    st.title("Train", anchor=False, width="content")
+    train_form.offer_beginnings(beginning)
 steps = train_form.pick_steps(beginning)
 summary = st.container()  # what it costs and the button, above the settings it follows from
 if not steps.methods:

@@ -165,7 +165,7 @@ class Row {
     const ratio = (values) => (values[one] / values[two]).toFixed(2);
     if (this.mode === "frozen") return `${bars.length} shares; their sum is ${sum(bars).toFixed(2)}.`;
     if (this.mode === "prefix")
-      return `The prefix takes s = ${share.toFixed(2)}; every other share is multiplied by 1 − s = ${(1 - share).toFixed(2)}. ${from(one)}, ${from(two)}: ratio ${ratio(before)} before, ${ratio(bars)} after.`;
+      return `The prefix takes s = ${share.toFixed(2)}; every other share is multiplied by 1 − s = ${(1 - share).toFixed(2)}. ${from(one)}, ${from(two)}: “${tokens[one]}” had ${ratio(before)} times the share of “${tokens[two]}”, and has ${ratio(bars)} times now.`;
     if (this.mode === "renormalised") {
       const largest = Math.max(...bars.map((bar, i) => Math.abs(bar - before[i])));
       return `Prefix left out, the rest scaled to a sum of one: the old bars. Largest difference ${largest < 1e-12 ? "below 10⁻¹²" : largest.toExponential(0)}, at any strength.`;

@@ -45,8 +45,8 @@ def base_table(entries: list[BaseEntry]) -> pd.DataFrame:
             "Family": entry.info.family,
             "Parameters (millions)": round(entry.info.parameter_count / 1e6, 2),
             "Layers × heads": entry.heads_text,
-            "Origin": ORIGIN_WORDS[entry.origin],
             "Quality": quality_text(entry),
+            "Origin": ORIGIN_WORDS[entry.origin],
             "What it is": entry.info.note,
         }
         for entry in entries
