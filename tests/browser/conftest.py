@@ -122,7 +122,7 @@ def serve(chromium):
     running = []
 
     def start(folder, secrets="", **environment):
-        running.append(Served(folder, secrets, PEFTCORE_WARM="0", **environment))
+        running.append(Served(folder, secrets, **{"PEFTCORE_WARM": "0"} | environment))
         return running[-1]
 
     yield start

@@ -12,10 +12,14 @@ from support import looks
 
 from app.labs.limits import cache as limits_cache
 from peftcore.labs.attention import first_pictures
+from peftcore.models import catalog
 from peftcore.runs.store import RunStore
 
 VIEWS = {
-    "attention": ("Patterns", "One query, step by step", "Over a data set", "Lines"),
+    "attention": (
+        *("Patterns", "One query, step by step", "Over a data set", "Lines"),
+        "Why this answer",
+    ),
     "limits": ("Pattern", "Share", "Bias", "All layers"),
     "landscape": ("Loss surface", "Cuts", "Between two", "Flatness", "Validation", "Vertices"),
     "scaling": (
@@ -24,6 +28,7 @@ VIEWS = {
     ),
     "atoms": ("Map", "Sparsity", "Text", "Pruning", "One atom", "Two runs", "Density"),
     "components": ("Map", "Grid", "Explanations"),
+    "weights": ("Map", "Overlap", "What trains", "Combine"),
     "toys": ("01 A new pattern", "03 Composing, counting", "Capacity"),
     "images": ("Methods", "Fewer atoms", "Layers", "Single atoms", "Concept and style", "Editing"),
 }
@@ -34,6 +39,7 @@ UNUSUAL = {  # what the link that is walked from says, so that a default would b
     "scaling": "seed=1",
     "atoms": "seed=1",
     "components": "cells=LayerNorm",
+    "weights": "run=7167e5742b9c&measure=stable_rank",  # another run was mixed with it
     "toys": "digits-6=700315",
     "images": "kind=pictures_style&seed=1",
 }
@@ -76,13 +82,17 @@ def test_every_view_has_its_picture_above_the_fold_and_its_link_brings_it_back(v
 @pytest.mark.slow
 @pytest.mark.timeout(3600)
 def test_the_same_on_runs_of_a_workspace_of_ones_own(visit, serve, tmp_path, monkeypatch):
-    """PEFTCORE_WALK_HOME names the workspace, PEFTCORE_WALK_MODELS the folder of its bases."""
+    """PEFTCORE_WALK_HOME names the workspace, _MODELS and _DATA the folders of bases and tasks."""
     home = os.environ.get("PEFTCORE_WALK_HOME")
     if not home:
         pytest.skip("PEFTCORE_WALK_HOME names no workspace")
-    models = os.environ.get("PEFTCORE_WALK_MODELS", "")
-    monkeypatch.setenv("PEFTCORE_MODELS", models)
-    address = serve(tmp_path, PEFTCORE_HOME=home, PEFTCORE_MODELS=models).address
+    folders = {
+        f"PEFTCORE_{name}": os.environ.get(f"PEFTCORE_WALK_{name}", "")
+        for name in ("MODELS", "DATA")
+    }
+    for name, folder in folders.items():
+        monkeypatch.setenv(name, folder)
+    address = serve(tmp_path, PEFTCORE_HOME=home, PEFTCORE_WARM="1", **folders).address
     done = [run for run in RunStore(Path(home) / "runs").all(False) if run.scores()]
     assert done, f"no finished run in {home}"
     for run in done:
@@ -99,9 +109,10 @@ def next_labs(run):
 
 def without_picture(run):
     """The views that open on a button or a sentence for this run."""
-    limits = {"Share"} if not limits_cache.has_prefix(run) else set()
-    limits |= {"All layers"} if not limits_cache.is_small(run.spec.base) else set()
-    return ASKED_FOR | {("limits", view) for view in limits}
+    views = {("limits", "Share")} if not limits_cache.has_prefix(run) else set()
+    views |= {("limits", "All layers")} if not limits_cache.is_small(run.spec.base) else set()
+    reads_only = catalog.describe_base(run.spec.base).kind == "encoder"
+    return ASKED_FOR | views | ({("attention", "Why this answer")} if reads_only else set())
 
 
 def walk(walked, opened, lab, query, without=frozenset(ASKED_FOR), patience_ms=0):
