@@ -12,7 +12,7 @@ HOSTILE = "the cat the </script><img src=x onerror=alert(1)> <s> || a `b` $x$"
 def opened(visit, **size):
     here = visit(**size)
     here.alarms = []
-    here.listen("dialog", lambda dialog: (here.alarms.append(dialog.message), dialog.dismiss()))
+    here.listen("dialog", lambda dialog: (here.alarms.append(dialog.message), dialog.accept()))
     here.open("attention")
     here.page.locator(".js-plotly-plot").first.wait_for(timeout=200_000)
     here.settle()

@@ -16,7 +16,7 @@ def press(here, group, name):
 def test_switches_of_the_limits_page_change_the_verdict_and_their_explanation(visit):
     here = visit(height=1600)
     alarms = []
-    here.listen("dialog", lambda dialog: (alarms.append(dialog.message), dialog.dismiss()))
+    here.listen("dialog", lambda dialog: (alarms.append(dialog.message), dialog.accept()))
     here.open("limits")
     here.page.locator(".js-plotly-plot").first.wait_for(timeout=200_000)
     here.settle()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -16,13 +17,21 @@ MAIN = str(paths.ROOT / "app" / "main.py")
 
 
 def open_page(name: str, view: str = "", **query: str) -> AppTest:
-    """A page of the whole app, as a browser opens it by its address; "__" in a key means "."."""
+    """A page of the whole app, as a browser opens it by its address, then another of its views.
+
+    "__" in a key means ".".
+    """
+    page = follow_link(name, query)
+    return show_view(page, name, view) if view else page
+
+
+def follow_link(name: str, query: Mapping[str, str]) -> AppTest:
+    """A page of the whole app, as a browser opens it by an address, which may name its view."""
     page = AppTest.from_file(MAIN, default_timeout=120)
     page.switch_page(nav.find_page(name).script_path)
     for key, value in query.items():
         page.query_params[key.replace("__", ".")] = value
-    sound(page.run())
-    return show_view(page, name, view) if view else page
+    return sound(page.run())
 
 
 def show_view(page: AppTest, name: str, view: str) -> AppTest:

@@ -1,6 +1,6 @@
 """What a run changed where, shown from what ships."""
 
-from support.pages import charts, open_page, sound, words
+from support.pages import charts, follow_link, open_page, sound, words
 
 LORA, PROMPT, ATOMS, PREFIX = "5a7da5def8b7", "7592cce70ccd", "4f677812ddf6", "2556dc271826"
 
@@ -77,8 +77,8 @@ def test_two_runs_are_combined_along_a_line_and_a_mixture_is_stored(home):
 
 
 def test_three_runs_are_combined_over_a_triangle_and_a_point_of_it_is_stored(home):
-    three = {"run": "2556dc271826", "second": "e279709bcee2", "third": "94f899558854"}
-    page = open_page("weights", view="Combine", **three)
+    three = {"run": PREFIX, "second": "e279709bcee2", "third": "94f899558854", "view": "Combine"}
+    page = follow_link("weights", three)
     assert "All three tasks together lose least" in finding(page)
     assert "Click a point" in words(page)
     all_tasks, predicted = charts(page)
@@ -87,7 +87,7 @@ def test_three_runs_are_combined_over_a_triangle_and_a_point_of_it_is_stored(hom
     assert corners == ["First", "Third", "Second"]
     sound(page.selectbox(key="weights.loss").set_value("94f899558854").run())
     assert charts(page)[0]["layout"]["title"]["text"].startswith("Third:")
-    page = open_page("weights", view="Combine", point="30", **three)
+    page = follow_link("weights", three | {"point": "30"})
     assert "Chosen: " in words(page)
     page.button(key="weights.save").click().run()
     assert "Stored as run" in words(sound(page))
