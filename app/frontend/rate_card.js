@@ -94,11 +94,14 @@ class Card {
     this.waitingFor = 0;
     const { screen } = data;
     const shown = screen ? [screen.lease, data.stage, screen.state].join("/") : data.stage;
+    const keys = data.keys.map(([, , , own]) => own).join("");
+    const otherKeys = this.keys !== undefined && keys !== this.keys;
+    this.keys = keys;
     if (shown !== this.shown) {
       this.shown = shown;
       this.begin();
       this.draw();
-    }
+    } else if (otherKeys) this.draw();
     this.status();
     while (this.typed.length && !this.waitingFor) this.act(this.typed.shift());
   }
@@ -138,19 +141,34 @@ class Card {
       return;
     }
     if (this.dialog && this.dialog.open) {
-      if (event.key === "g" || event.key === "?") this.dialog.close();
+      if (this.meaning(event.key) === "g" || event.key === "?") this.dialog.close();
       return; // Escape and Enter are the dialog's own
     }
     if (document.querySelector("[role=dialog]")) return; // one of Streamlit's
     const button = at instanceof Element && at.matches("button, a, summary");
     if (button && (event.key === "Enter" || event.key === " ")) return; // it clicks itself
-    const known = /^([1-9]|Enter|ArrowUp|ArrowDown|[a-z?])$/i.test(event.key);
+    const key = this.meaning(event.key);
+    const known = /^([1-9]|Enter|ArrowUp|ArrowDown|[a-z?])$/i.test(key);
     if (!known || (event.key.startsWith("Arrow") && this.data.mode !== "likert")) return;
     if (event.repeat && event.key === "Enter") return event.preventDefault();
     if (this.waitingFor) {
-      this.typed.push(event.key);
+      this.typed.push(key);
       event.preventDefault();
-    } else if (this.act(event.key)) event.preventDefault();
+    } else if (this.act(key)) event.preventDefault();
+  }
+
+  // The key as it is without a choice, for one that this rater chose; "" if it means nothing.
+  meaning(key) {
+    const low = key.length === 1 ? key.toLowerCase() : key;
+    const chosen = this.data.keys.find(([, , , own]) => own === low);
+    if (chosen) return chosen[2];
+    return this.data.keys.some(([, , usual]) => usual === low) ? "" : key;
+  }
+
+  // The key that this rater presses for one as it is without a choice.
+  own(key) {
+    const chosen = this.data.keys.find(([, , usual]) => usual === key);
+    return chosen ? chosen[3] : key;
   }
 
   // Does what a key means; false if it means nothing here.
@@ -461,7 +479,7 @@ class Card {
       const input = make("input", { type: "radio", name, value });
       input.addEventListener("change", () => choose(value));
       this.inputs.push([input, () => this.draft[name] === value]);
-      group.append(labelled(input, words[place], String(place + 1)));
+      group.append(labelled(input, words[place], this.own(String(place + 1))));
     });
     return group;
   }
@@ -500,7 +518,7 @@ class Card {
       const input = make("input", { type: "checkbox", value: name });
       input.addEventListener("change", () => this.toggle(name));
       this.inputs.push([input, () => this.draft.shortcomings.includes(name)]);
-      group.append(labelled(input, fault, TOGGLES[place] || ""));
+      group.append(labelled(input, fault, this.own(TOGGLES[place] || "")));
     });
     box.append(group);
     return box;
@@ -509,7 +527,7 @@ class Card {
   remark() {
     const label = make("label", { class: "remark" });
     const words = make("span", {}, "Comment, if you like");
-    words.append(hint("m"));
+    words.append(hint(this.own("m")));
     this.comment = make("textarea", { rows: "2", maxlength: "2000" });
     this.comment.value = this.draft.comment;
     this.comment.addEventListener("input", () => this.typing({ comment: this.comment.value }));
@@ -536,32 +554,120 @@ class Card {
 
   button(words, key, click, kind = "plain") {
     const button = make("button", { type: "button", class: kind }, words);
-    button.append(hint(key === "Enter" ? "↵" : key));
+    button.append(hint(key === "Enter" ? "↵" : this.own(key)));
     button.addEventListener("click", () => !this.waitingFor && click());
     return button;
   }
 
   leaflet() {
     const dialog = make("dialog", { "aria-label": "Guidelines" });
-    dialog.append(make("h2", {}, "Guidelines"));
-    let list = null;
-    for (const line of this.data.guidelines.split("\n").map((each) => each.trim())) {
-      if (line.startsWith("- ")) {
-        if (!list) dialog.append((list = make("ul", {})));
-        list.append(make("li", {}, line.slice(2)));
-      } else {
-        list = null;
-        if (line) dialog.append(make("p", {}, line));
-      }
-    }
-    const words =
-      "Keys: numbers choose, Enter confirms, letters tick shortcomings, m goes to the comment and " +
-      "Esc leaves it, s skips, b goes back, u takes the last one back, g shows this.";
-    dialog.append(make("p", { class: "hint keys" }, words));
+    const head = make("div", { class: "line" });
+    head.append(make("h2", {}, "Guidelines"));
+    const text = make("div", { class: "guidelines", dir: "auto" });
+    if (this.data.guidelines.length > 1) head.append(this.languages(text));
+    this.write(text, this.language());
+    dialog.append(head, text, this.keysOfOnesOwn());
     const close = make("button", { type: "button", class: "primary" }, "Close");
     close.addEventListener("click", () => dialog.close());
     dialog.append(close);
     return dialog;
+  }
+
+  // The chosen language of the guidelines, or one that this browser asks for, or the project's.
+  language() {
+    const tags = this.data.guidelines.map(([tag]) => tag);
+    const root = (tag) => tag.toLowerCase().split("-")[0];
+    const wanted = [this.chosenLanguage || this.data.language, ...navigator.languages];
+    for (const wish of wanted.filter(Boolean)) {
+      const found =
+        tags.find((tag) => tag.toLowerCase() === wish.toLowerCase()) ||
+        tags.find((tag) => root(tag) === root(wish));
+      if (found) return found;
+    }
+    return tags[0];
+  }
+
+  languages(text) {
+    const choice = make("select", { "aria-label": "Language of the guidelines" });
+    for (const [tag] of this.data.guidelines) {
+      const option = make("option", { value: tag, lang: tag }, languageName(tag));
+      option.selected = tag === this.language();
+      choice.append(option);
+    }
+    choice.addEventListener("change", () => {
+      this.chosenLanguage = choice.value;
+      this.write(text, choice.value);
+      this.add({ do: "choose", content: { language: choice.value } });
+    });
+    return choice;
+  }
+
+  write(text, language) {
+    text.lang = language;
+    text.replaceChildren();
+    let list = null;
+    const lines = this.data.guidelines.find(([tag]) => tag === language)[1].split("\n");
+    for (const line of lines.map((each) => each.trim())) {
+      if (line.startsWith("- ")) {
+        if (!list) text.append((list = make("ul", {})));
+        list.append(make("li", {}, line.slice(2)));
+      } else {
+        list = null;
+        if (line) text.append(make("p", {}, line));
+      }
+    }
+  }
+
+  // The map of keys, each with a field for one of one's own; a clash is said while it is typed.
+  keysOfOnesOwn() {
+    const box = make("details", { class: "keys" });
+    box.append(make("summary", {}, "Keys"));
+    const words =
+      "Enter confirms, arrow keys change the line of a scale, Esc leaves the comment. Click a " +
+      "key and press another one to have it your own way.";
+    const grid = make("div", { class: "keymap" });
+    const said = make("p", { class: "note", role: "status" });
+    const save = make("button", { type: "button" }, "Save these keys");
+    const usual = make("button", { type: "button" }, "As they were");
+    const fields = this.data.keys.map(([name, title, , own]) => {
+      const label = make("label", {});
+      const field = make("input", { class: "words", maxlength: "1", value: own, name });
+      field.autocomplete = "off";
+      field.addEventListener("focus", () => field.select());
+      label.append(field, make("span", {}, title));
+      grid.append(label);
+      return field;
+    });
+    const check = () => {
+      const values = fields.map((field) => field.value.trim().toLowerCase());
+      const clash = (value, place) => !value || values.some((v, i) => i !== place && v === value);
+      const bad = values.map(clash);
+      fields.forEach((field, place) => field.setAttribute("aria-invalid", String(bad[place])));
+      const title = (place) => `“${this.data.keys[place][1]}”`;
+      const first = bad.indexOf(true);
+      const other = first < 0 ? -1 : values.findIndex((v, i) => i > first && v === values[first]);
+      said.textContent =
+        first < 0 ? ""
+        : !values[first] ? `${title(first)} has no key.`
+        : `${values[first]} would do two things: ${title(first)} and ${title(other)}.`;
+      save.disabled = first >= 0;
+      return values;
+    };
+    grid.addEventListener("input", check);
+    save.addEventListener("click", () => {
+      const values = check();
+      const keys = Object.fromEntries(this.data.keys.map(([name], place) => [name, values[place]]));
+      this.dialog.close();
+      this.add({ do: "choose", content: { keys } });
+    });
+    usual.addEventListener("click", () => {
+      fields.forEach((field, place) => (field.value = this.data.keys[place][2]));
+      check();
+    });
+    const feet = make("div", { class: "feet" });
+    feet.append(save, usual);
+    box.append(make("p", { class: "hint" }, words), grid, said, feet);
+    return box;
   }
 
   guidelines() {
@@ -604,6 +710,14 @@ function labelled(input, words, key) {
 
 function hint(key) {
   return make("kbd", { "aria-hidden": "true" }, key);
+}
+
+function languageName(tag) {
+  try {
+    return new Intl.DisplayNames([tag], { type: "language" }).of(tag);
+  } catch {
+    return tag;
+  }
 }
 
 function sentence(words) {

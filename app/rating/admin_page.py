@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode, urlsplit
 
 import pandas as pd
@@ -19,14 +19,35 @@ from app.rating import import_export
 from app.state import run_catalog
 from app.state.access import LINK_PARAM, login_configured
 from app.state.rating_store import current_experimenter, rating_store
-from app.ui import errors, forms, pickers, url_state, widgets
+from app.ui import errors, forms, permitted, pickers, url_state, widgets
 from app.ui.run_styles import titles_by_run
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
-from peftcore.rating import Invitation, Project, ProjectSettings, RaterSummary, RatingUser
+from peftcore.rating import (
+    Invitation,
+    Project,
+    ProjectSettings,
+    RaterSummary,
+    RatingUser,
+    link_code,
+)
+from peftcore.rating.access import called
 from peftcore.runs.store import Run
+from peftcore.system import rights
 
+LANGUAGES = {
+    "ar": "العربية",
+    "de": "Deutsch",
+    "es": "Español",
+    "fr": "Français",
+    "hi": "हिन्दी",
+    "it": "Italiano",
+    "ja": "日本語",
+    "pt": "Português",
+    "ru": "Русский",
+    "zh": "中文",
+}
 PROJECT_PARAM = "project"  # in the address of a link
 # A chosen run's name is read whole: it says what sets it apart at its end.
 WHOLE_NAMES = """<style>[class*="st-key-rate-runs-"] :is([role="row"], [data-baseweb="tag"],
@@ -136,7 +157,8 @@ def _new_project(user: RatingUser) -> None:
         placeholder=f"Explanations of {run_catalog.task_title(task)}",
         help="Raters do not see it.",
     )
-    settings = forms.settings_form(ProjectSettings, "rate.settings", skip=("guidelines",))
+    texts = ("guidelines", "language", "translations")
+    settings = forms.settings_form(ProjectSettings, "rate.settings", skip=texts)
     guidelines = st.text_area(
         "Guidelines for raters",
         value=rating.GUIDELINES,
@@ -145,11 +167,41 @@ def _new_project(user: RatingUser) -> None:
         max_chars=20_000,
         help="Lines that begin with a dash become a list. Raters can open this at any time.",
     )
+    translations = _pick_translations()
+    written = {"guidelines": guidelines, "translations": translations}
     if settings and chosen:
         _preview_card([runs_by_id[run] for run in chosen], settings)
         st.caption(_workload_text(settings, len(chosen)))
-    if st.button("Make the project", key="rate.make", type="primary", icon=":material/add:"):
-        _create_project(user, [runs_by_id[run] for run in chosen], name, settings, guidelines)
+    if st.button(
+        "Make the project",
+        key="rate.make",
+        type="primary",
+        icon=":material/add:",
+        **permitted.to_start(),
+    ):
+        _create_project(user, [runs_by_id[run] for run in chosen], name, settings, written)
+
+
+def _pick_translations() -> dict[str, str]:
+    """Offer the guidelines in more languages; raters get the one they choose or their browser's."""
+    languages = st.multiselect(
+        "Guidelines in other languages",
+        list(LANGUAGES),
+        format_func=lambda tag: LANGUAGES.get(tag, tag),
+        key="rate.languages",
+        accept_new_options=True,
+        placeholder="Choose, or write a tag such as pt-BR",
+        help="Each rater chooses on the card; until then it is what their browser asks for",
+    )
+    return {
+        tag: st.text_area(
+            f"Guidelines in {LANGUAGES.get(tag, tag)}",
+            height=160,
+            key=f"rate.guidelines.{tag}",
+            max_chars=20_000,
+        )
+        for tag in languages
+    }
 
 
 def _preview_card(runs: Sequence[Run], settings: ProjectSettings) -> None:
@@ -202,12 +254,12 @@ def _create_project(
     runs: Sequence[Run],
     name: str,
     settings: ProjectSettings | None,
-    guidelines: str,
+    texts: Mapping[str, Any],
 ) -> None:
     """Create the project, or show why it cannot be."""
     if settings is None:
         return
-    values = settings.model_dump() | {"guidelines": guidelines}
+    values = settings.model_dump() | dict(texts)
     try:
         project = rating.create_project(rating_store(), user, runs, name, **values)
     except BadInput as error:
@@ -270,6 +322,8 @@ def _show_project(user: RatingUser, project: Project) -> None:
     )
     st.progress(done / wanted if wanted else 0.0, text=words)
     st.markdown(MODES[project.settings.mode])
+    if owner := rights.owner_of(called(project.id)):
+        st.caption(f"Made by `{owner}`.")  # as code, since an address would become a link
     _show_sampling_summary(project)
     _rater_table(user, project)
     with st.container(horizontal=True):
@@ -338,7 +392,11 @@ def _invite_form(user: RatingUser, project: Project) -> None:
             "address” lets that address in without a link.",
         )
         st.form_submit_button(
-            "Make links", icon=":material/link:", on_click=_invite_all, args=(user, project)
+            "Make links",
+            icon=":material/link:",
+            on_click=_invite_all,
+            args=(user, project),
+            **permitted.to_change("invite to", called(project.id)),
         )
     for problem in st.session_state.pop("rate.problems", []):
         st.error(escape_markdown(as_sentence(problem)), icon=":material/error:")
@@ -385,7 +443,15 @@ def _show_links(project: Project) -> None:
     for row in table.to_dict("records"):
         st.markdown(escape_markdown(row["Rater"]))
         st.code(row["Link"], language=None, wrap_lines=True)
+        _offer_code(row["Rater"], row["Link"])
     widgets.download(table, key="rate.links", name="links", label="Download the links")
+
+
+def _offer_code(name: str, link: str) -> None:
+    """Show a link as a QR code, for a phone."""
+    with st.expander("As a QR code", icon=":material/qr_code_2:"):
+        st.image(link_code.draw_link(link), width=240)
+        st.caption(f"Opens the Rate page for {escape_markdown(name)}; as secret as the link.")
 
 
 def rater_link(invitation: Invitation) -> str:
@@ -406,11 +472,12 @@ def _access_panel(user: RatingUser, project: Project) -> None:
                 key=f"rate.rater.{project.id}",
             )
             with st.container(horizontal=True):
-                if st.button("New link", key="rate.renew", icon=":material/link:"):
+                changing = permitted.to_change("invite to", called(project.id))
+                if st.button("New link", key="rate.renew", icon=":material/link:", **changing):
                     _keep_links(project, [rating.renew_link(rating_store(), user, rater)])
                     st.rerun()
                 if rows[rater].active and st.button(
-                    "Close the link", key="rate.revoke", icon=":material/link_off:"
+                    "Close the link", key="rate.revoke", icon=":material/link_off:", **changing
                 ):
                     rating.revoke_link(rating_store(), user, rater)
                     st.rerun()
@@ -418,6 +485,7 @@ def _access_panel(user: RatingUser, project: Project) -> None:
             "Raters may rate in this project",
             value=project.open,
             key=f"rate.is_open.{project.id}",
+            **permitted.to_change("open or close", called(project.id)),
             on_change=_set_open,
             args=(user, project),
         )

@@ -11,11 +11,12 @@ import streamlit as st
 from app.rating import results
 from app.rating.results import ProjectResults
 from app.state.rating_store import current_experimenter, rating_store
-from app.ui import errors
+from app.ui import errors, permitted
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating, tasks
 from peftcore.errors import BadInput
 from peftcore.rating import Judgement, questions
+from peftcore.rating.access import called
 from peftcore.rating.rater_view import titled_fields
 
 PAGE_SIZE = 5  # items on one page
@@ -141,7 +142,8 @@ def _settle_form(project_results: ProjectResults, item: str, settled: pd.DataFra
             else _pick_verdict(project_results, item)
         )
         comment = st.text_input("Reason", key=f"ratings.reason.{item}", max_chars=2000)
-        if st.form_submit_button("Settle"):
+        project = called(project_results.project.id)
+        if st.form_submit_button("Settle", **permitted.to_change("settle in", project)):
             try:
                 judgement = Judgement.make(values | {"comment": comment})
                 rating.adjudicate(rating_store(), current_experimenter(), item, judgement)

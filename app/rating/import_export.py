@@ -11,6 +11,7 @@ import streamlit as st
 
 from app.rating.results import ProjectResults
 from app.state.rating_store import current_experimenter, rating_store
+from app.ui import permitted
 from app.ui.widgets import as_sentence, escape_markdown
 from peftcore import rating
 from peftcore.errors import BadInput
@@ -87,7 +88,9 @@ def show_import(login: str = "") -> None:
         value="model",
         key="rate.import.method",
     )
-    if file is None or not st.button("Import", key="rate.import.go", type="primary"):
+    if file is None or not st.button(
+        "Import", key="rate.import.go", type="primary", **permitted.to_start()
+    ):
         return
     try:
         text = file.getvalue().decode("utf-8-sig")

@@ -27,7 +27,7 @@ class CardAction(Settings):
 
     client: str = Field(min_length=1, max_length=24, pattern=r"^[0-9a-z]+$")
     n: int = Field(ge=1)
-    do: Literal["draft", "answer", "rate", "skip", "back", "undo", "next"]
+    do: Literal["draft", "answer", "rate", "skip", "back", "undo", "next", "choose"]
     lease: str = Field("", max_length=40)
     text: str = Field("", max_length=500)
     content: dict[str, Any] = Field({})
@@ -105,6 +105,14 @@ def _apply_action(
         _finish_item(session, action.lease)
     elif action.do == "undo":
         _undo_last(store, user, session, action)
+    elif action.do == "choose":
+        keys, language = action.content.get("keys"), action.content.get("language")
+        rating.save_preferences(
+            store,
+            user,
+            keys if isinstance(keys, dict) else None,
+            language if isinstance(language, str) else None,
+        )
     elif action.do == "back":
         _go_back(store, user, session)
     else:
@@ -186,6 +194,7 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
     """All that the card in the rater's browser receives."""
     shown = current_screen(store, user, session)
     past, briefing = rating.past_items(store, user), rating.briefing(store, user)
+    chosen = rating.read_preferences(store, user)
     session.payload_number += 1
     return {
         "session": session.id,
@@ -198,7 +207,12 @@ def card_payload(store: RatingStore, user: RatingUser, session: RaterSession) ->
         "progress": asdict(rating.rater_progress(store, user)),
         "mode": briefing.mode,
         "question": briefing.question,
-        "guidelines": briefing.guidelines,
+        "guidelines": [list(pair) for pair in briefing.guidelines.items()],
+        "language": chosen.language,
+        "keys": [
+            [name, title, rating.DEFAULT_KEYS[name], chosen.keys[name]]
+            for name, title in rating.key_titles().items()
+        ],
         "choices": list(rating.verdict_choices(briefing.mode)),
         "dimensions": [list(pair) for pair in rating.DIMENSIONS.items()],
         "steps": list(rating.STEPS),

@@ -12,10 +12,19 @@ import typer
 from peftcore import rating
 from peftcore.cli import app, options
 from peftcore.errors import BadInput
-from peftcore.rating import Invitation, Project, RatingStore, bundle, demo, ratings_import
+from peftcore.rating import (
+    Invitation,
+    Project,
+    RatingStore,
+    bundle,
+    demo,
+    link_code,
+    ratings_import,
+)
 from peftcore.rating import export as exporting
+from peftcore.rating.access import called
 from peftcore.runs.store import RunStore
-from peftcore.system import printing
+from peftcore.system import atomic_files, printing, rights
 from peftcore.system.option_groups import grouped
 
 rating_commands = typer.Typer(no_args_is_help=True)
@@ -36,12 +45,20 @@ def create(
     guidelines: Annotated[
         Path | None, typer.Option(help="Text file that raters read first.")
     ] = None,
+    translations: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--translation", help="The guidelines in another language, as de=FILE; repeat it."
+        ),
+    ] = None,
     as_json: printing.AsJson = False,
 ) -> None:
     """Make a project from the explanations of runs."""
     settings = options.parse_settings(sets)
     if guidelines:
         settings["guidelines"] = _read(guidelines)
+    if translations:
+        settings["translations"] = dict(map(_read_translation, translations))
     store = RunStore()
     chosen = [store.open(run) for run in dict.fromkeys(runs)]
     rating_store, me = open_rating_store()
@@ -85,15 +102,33 @@ def serve_link(
     name: Annotated[str, typer.Option(help="What experimenters call the rater.")] = "rater",
     login: Annotated[str, typer.Option(help="Address they may sign in with instead.")] = "",
     address: Annotated[str, typer.Option(help="Where the app is served.")] = ADDRESS,
+    picture: Annotated[
+        Path | None, typer.Option("--qr", help="Also write it as a QR code: a new .png or .svg.")
+    ] = None,
     as_json: printing.AsJson = False,
 ) -> None:
     """Invite a rater: prints a secret link, which is shown this once and stored nowhere."""
+    if picture and picture.suffix not in (".png", ".svg"):
+        raise BadInput(f"a QR code is written as .png or .svg; got {picture.name}")
+    if picture and picture.exists():
+        raise BadInput(f"there is a file {picture} already; name a new one")
     rating_store, me = open_rating_store()
     invited = rating.invite(
         rating_store, me, rating.find_project(rating_store, me, project).id, name, login
     )
     value = {"rater": invited.rater, "name": invited.name, "link": rater_link(address, invited)}
+    if picture:
+        code = link_code.draw_link(value["link"], picture.suffix[1:])
+        atomic_files.replace_file(picture, code)
     printing.print_result(value, as_json, lambda: iter([value["link"]]))
+
+
+def _read_translation(given: str) -> tuple[str, str]:
+    """Read LANGUAGE=FILE."""
+    language, _, file = given.partition("=")
+    if not file:
+        raise BadInput(f"a translation is given as de=FILE; got {given[:40]!r}")
+    return language, _read(Path(file))
 
 
 def rater_link(address: str, invited: Invitation) -> str:
@@ -193,6 +228,7 @@ def _summary(rating_store: RatingStore, project: Project) -> dict[str, Any]:
         "raters": len(rating.list_raters(rating_store, me, project.id)),
         "open": project.open,
         "demo": project.demo,
+        "who": rights.owner_of(called(project.id)),
         "simulated": project.simulated,
         "facts": project.facts,
     }

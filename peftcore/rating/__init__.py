@@ -36,6 +36,14 @@ from peftcore.rating.creation import (
     set_project_open,
     unreadable_projects,
 )
+from peftcore.rating.preferences import (
+    DEFAULT_KEYS,
+    Preferences,
+    check_keys,
+    key_titles,
+    read_preferences,
+    save_preferences,
+)
 from peftcore.rating.rater_view import (
     Briefing,
     PastItem,
@@ -86,6 +94,7 @@ from peftcore.rating.tables import (
 )
 
 __all__ = [
+    "DEFAULT_KEYS",
     "DIMENSIONS",
     "GUIDELINES",
     "QUESTIONS",
@@ -101,6 +110,7 @@ __all__ = [
     "Mode",
     "NotAllowed",
     "PastItem",
+    "Preferences",
     "Project",
     "ProjectSettings",
     "RaterProgress",
@@ -113,6 +123,7 @@ __all__ = [
     "adjudicate",
     "adjudication_table",
     "briefing",
+    "check_keys",
     "check_table",
     "comparison_table",
     "create_project",
@@ -122,6 +133,7 @@ __all__ = [
     "human_scores",
     "invite",
     "item_table",
+    "key_titles",
     "list_projects",
     "list_raters",
     "next_item",
@@ -132,11 +144,13 @@ __all__ = [
     "rater_progress",
     "raters_agree",
     "raters_failing_checks",
+    "read_preferences",
     "read_screen",
     "remove_project",
     "renew_link",
     "revoke_link",
     "save_draft",
+    "save_preferences",
     "scored_table",
     "set_project_open",
     "sign_in",

@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from peftcore.errors import BadInput
 from peftcore.rating.schema import PROJECTS, RATERS
 from peftcore.rating.store import RatingStore, require_row
+from peftcore.system import rights
 from peftcore.system.rights import NotAllowed as NotAllowed
 
 SECONDS_PER_DAY = 86_400.0  # seconds
@@ -124,6 +125,7 @@ def invite(
         "created": store.clock(),
         "active": True,
     }
+    rights.change("invite to", called(project))
     with store.write() as connection:
         row = store.lock_project(connection, project)
         if row["demo"]:
@@ -150,6 +152,7 @@ def renew_link(store: RatingStore, user: RatingUser, rater: str) -> Invitation:
         "project",
         rater,
     )
+    rights.change("invite to", called(project["id"]))
     until = _link_until(store, project)
     _update_rater(store, rater, token_hash=_hash(secret), active=True, link_until=until)
     return Invitation(rater, row["name"], f"{rater}.{secret}")
@@ -158,6 +161,10 @@ def renew_link(store: RatingStore, user: RatingUser, rater: str) -> Invitation:
 def revoke_link(store: RatingStore, user: RatingUser, rater: str) -> None:
     """Close a rater's link; their ratings are kept."""
     require_experimenter(user)
+    query = sa.select(RATERS.c.project).where(RATERS.c.id == rater)
+    rights.change(
+        "close a link of", called(require_row(store.first_row(query), "rater", rater)["project"])
+    )
     _update_rater(store, rater, active=False)
 
 
@@ -173,6 +180,11 @@ def _update_rater(store: RatingStore, rater: str, **values: object) -> None:
         change = sa.update(RATERS).where(RATERS.c.id == rater).values(**values)
         if connection.execute(change).rowcount != 1:
             raise BadInput(f"no rater {rater[:40]!r}")
+
+
+def called(project: str) -> str:
+    """Return what owners and the audit log call a project."""
+    return f"project {project}"
 
 
 def require_experimenter(user: RatingUser) -> None:

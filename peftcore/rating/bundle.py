@@ -1,7 +1,8 @@
 """A whole project as JSON lines, and back: to move, keep or ship it.
 
 Everything is included: items and their origins, leases, drafts, every rating with its history.
-Secrets of links and their ends are not, so raters of a copy need new links.
+Secrets of links and their ends are not, so raters of a copy need new links; nor are the keys and
+languages that raters chose for themselves.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import sqlalchemy as sa
 
 from peftcore.errors import BadInput
 from peftcore.rating import bundle_check
-from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.access import RatingUser, called, require_experimenter
 from peftcore.rating.bundle_check import BundleRow
 from peftcore.rating.creation import Project, find_project
 from peftcore.rating.schema import (
@@ -30,8 +31,9 @@ from peftcore.rating.schema import (
     metadata,
 )
 from peftcore.rating.store import RatingStore
+from peftcore.system import rights
 
-SECRET_COLUMNS = ("token_hash", "login", "link_until")
+OWN_COLUMNS = ("token_hash", "login", "link_until", "preferences")
 AUTOINCREMENT_TABLES = (
     "rating_origins",
     "rating_answers",
@@ -45,7 +47,7 @@ def dump_project(store: RatingStore, user: RatingUser, project: str) -> Iterator
     find_project(store, user, project)
     for table, query in _queries(project):
         for row in store.read(query):
-            values = {name: row[name] for name in row if name not in SECRET_COLUMNS}
+            values = {name: row[name] for name in row if name not in OWN_COLUMNS}
             yield json.dumps({"table": table.name} | values, ensure_ascii=False)
 
 
@@ -74,12 +76,13 @@ def load_project(
     """
     require_experimenter(user)
     rows = [_parse_row(number, line) for number, line in enumerate(lines, 1) if line.strip()]
-    bundle_check.check_rows(rows, SECRET_COLUMNS)
+    bundle_check.check_rows(rows, OWN_COLUMNS)
     [project] = [row.values["id"] for row in rows if row.table is PROJECTS]
     try:
         with store.write(exclusive=True) as connection:
             existing = sa.select(PROJECTS.c.id).where(PROJECTS.c.id == project)
-            if connection.execute(existing).first() is None:
+            is_new = connection.execute(existing).first() is None
+            if is_new:
                 for table in metadata.sorted_tables:
                     of_table = [row.values for row in rows if row.table is table]
                     _insert_rows(connection, table, of_table, demo)
@@ -88,6 +91,8 @@ def load_project(
             f"rows of project {project!r} have the ids of others that are here already; nothing "
             "was imported. A changed copy of a project needs new ids throughout."
         ) from None
+    if is_new and not demo:
+        rights.start("import", called(project))
     return find_project(store, user, project)
 
 

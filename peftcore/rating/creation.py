@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from peftcore import tasks
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling
-from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.access import RatingUser, called, require_experimenter
 from peftcore.rating.collect_answers import collect_answer_pool
 from peftcore.rating.rater_view import titled_fields
 from peftcore.rating.schema import (
@@ -27,6 +27,7 @@ from peftcore.rating.schema import (
 )
 from peftcore.rating.settings import ProjectSettings
 from peftcore.rating.store import RatingStore, require_row
+from peftcore.system import rights
 
 if TYPE_CHECKING:
     from peftcore.runs.store import Run
@@ -75,6 +76,7 @@ def create_project(
 ) -> Project:
     """Create a project on these runs' explanations; `settings` are ProjectSettings' fields."""
     require_experimenter(user)
+    rights.require_maker()
     project_settings = ProjectSettings.make(settings)
     items, facts = item_sampling.sample_items(collect_answer_pool(runs), project_settings)
     facts |= {"runs": [run.id for run in runs], "methods": _method_names(runs)}
@@ -125,7 +127,7 @@ def save_project(
                 name=name[:200],
                 created=rating_store.clock(),
                 task=task,
-                settings=settings.model_dump(mode="json"),
+                settings=settings.stored_values(),
                 facts=facts,
                 state="open" if open_to_raters else "closed",
                 demo=False,
@@ -134,6 +136,7 @@ def save_project(
         connection.execute(sa.insert(ITEMS), rows)
         if origins:
             connection.execute(sa.insert(ORIGINS), origins)
+    rights.start("make", called(project))
     return _project_from_row(_project_row(rating_store, project))
 
 
@@ -166,6 +169,7 @@ def remove_project(store: RatingStore, user: RatingUser, project: str) -> None:
     require_experimenter(user)
     if _project_row(store, project)["demo"]:
         raise BadInput("the demo project cannot be changed")
+    rights.change("delete", called(project))
     leases = sa.select(LEASES.c.id).where(LEASES.c.project == project)
     items = sa.select(ITEMS.c.id).where(ITEMS.c.project == project)
     with store.write(exclusive=True) as connection:
@@ -190,6 +194,7 @@ def set_project_open(store: RatingStore, user: RatingUser, project: str, is_open
     row = _project_row(store, project)
     if row["demo"]:
         raise BadInput("the demo project cannot be changed")
+    rights.change("open or close", called(project))
     with store.write() as connection:
         change = sa.update(PROJECTS).where(PROJECTS.c.id == project)
         connection.execute(change.values(state="open" if is_open else "closed"))
@@ -213,7 +218,7 @@ def list_raters(store: RatingStore, user: RatingUser, project: str) -> list[Rate
         .join(PROJECTS, PROJECTS.c.id == RATERS.c.project)
         .outerjoin(LEASES, LEASES.c.rater == RATERS.c.id)
         .where(RATERS.c.project == project)
-        .group_by(*RATERS.c, PROJECTS.c.state)
+        .group_by(RATERS.c.id, PROJECTS.c.id)
         .order_by(RATERS.c.created, RATERS.c.name, RATERS.c.id)
     )
     return [

@@ -36,7 +36,7 @@ class Briefing:
     task: str
     mode: scales.Mode
     question: str
-    guidelines: str
+    guidelines: Mapping[str, str]  # language → text, the project's own first
     open: bool
 
 
@@ -131,9 +131,15 @@ def briefing(store: RatingStore, user: RatingUser) -> Briefing:
         row["task"],
         mode,
         scales.QUESTIONS[mode],
-        row["settings"]["guidelines"],
+        _guidelines(row["settings"]),
         row["state"] == "open",
     )
+
+
+def _guidelines(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the guidelines by language; projects of before have one text, in English."""
+    own = {settings.get("language", "en"): settings["guidelines"]}
+    return own | {k: v for k, v in settings.get("translations", {}).items() if k not in own}
 
 
 def read_screen(store: RatingStore, user: RatingUser, lease: str) -> Screen:

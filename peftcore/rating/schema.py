@@ -61,6 +61,7 @@ RATERS = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False),
     sa.Column("link_until", sa.Float),  # epoch seconds; empty: no end
+    sa.Column("preferences", sa.JSON),  # keys and language that the rater chose
     sa.UniqueConstraint("project", "login", name="one_rater_of_a_login"),
 )
 LEASES = sa.Table(

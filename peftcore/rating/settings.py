@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from peftcore.rating.scales import Mode
 from peftcore.settings import Settings
 
+LANGUAGE_TAG = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}", re.ASCII)
+LATER = ("language", "translations")  # so that projects of before stay equal, byte for byte
+MAX_GUIDELINES = 20_000  # characters
 GUIDELINES = """\
 First answer the question yourself. Then you see an answer and the reason given for it.
 
@@ -77,4 +81,35 @@ class ProjectSettings(Settings):
         description="Days after which a rater's link lets nobody in any more; 0: no end",
     )
     seed: int = Field(0, ge=0, le=10**6, title="Number of the draw", description="Seed of the draw")
-    guidelines: str = Field(GUIDELINES, max_length=20_000, description="What raters read first")
+    guidelines: str = Field(
+        GUIDELINES, max_length=MAX_GUIDELINES, description="What raters read first"
+    )
+    language: str = Field("en", description="Language of the guidelines, as en or pt-BR")
+    translations: dict[str, str] = Field(
+        default_factory=dict, max_length=30, description="The guidelines in other languages"
+    )
+
+    @field_validator("language")
+    @classmethod
+    def _is_a_tag(cls, tag: str) -> str:
+        if not LANGUAGE_TAG.fullmatch(tag):
+            raise ValueError("a language is written as en, de or pt-BR")
+        return tag
+
+    @field_validator("translations")
+    @classmethod
+    def _have_tags_and_texts(cls, texts: dict[str, str]) -> dict[str, str]:
+        for tag, text in texts.items():
+            cls._is_a_tag(tag)
+            if not text.strip() or len(text) > MAX_GUIDELINES:
+                raise ValueError(f"the guidelines in {tag} have 1 to {MAX_GUIDELINES:,} characters")
+        return texts
+
+    def stored_values(self) -> dict[str, Any]:
+        """Return what a project keeps: fields of later versions only where they are chosen."""
+        values = self.model_dump(mode="json")
+        return {
+            name: value
+            for name, value in values.items()
+            if name not in LATER or value != getattr(type(self)(), name)
+        }

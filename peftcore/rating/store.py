@@ -25,7 +25,7 @@ from peftcore.rating.schema import PROJECTS
 from peftcore.system import rights
 from peftcore.system.database import Database
 
-REVISION = "0002"  # the newest of migrations/versions; a test holds it so
+REVISION = "0003"  # the newest of migrations/versions; a test holds it so
 TURN_POLL_SECONDS = 0.005  # between two checks whether another process is writing
 VERSION_TABLE = "rating_version"  # the table in which the database keeps its own
 

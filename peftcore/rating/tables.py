@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from peftcore.analysis import preference
 from peftcore.errors import BadInput
 from peftcore.rating import item_sampling, scales
-from peftcore.rating.access import RatingUser, require_experimenter
+from peftcore.rating.access import RatingUser, called, require_experimenter
 from peftcore.rating.creation import Project, find_project
 from peftcore.rating.schema import (
     ADJUDICATIONS,
@@ -29,6 +29,7 @@ from peftcore.rating.schema import (
     RATINGS,
 )
 from peftcore.rating.store import RatingStore, require_row
+from peftcore.system import rights
 
 VERDICT_COLUMNS = [
     *("rating", "item", "kind", "example", "label", "rater", "name", "position", "flipped"),
@@ -230,7 +231,7 @@ def adjudicate(store: RatingStore, user: RatingUser, item: str, judgement: scale
     """
     require_experimenter(user)
     query = (
-        sa.select(ITEMS.c.id, PROJECTS.c.settings, PROJECTS.c.demo)
+        sa.select(ITEMS.c.id, ITEMS.c.project, PROJECTS.c.settings, PROJECTS.c.demo)
         .join(PROJECTS, PROJECTS.c.id == ITEMS.c.project)
         .where(ITEMS.c.id == item)
     )
@@ -238,6 +239,7 @@ def adjudicate(store: RatingStore, user: RatingUser, item: str, judgement: scale
     if row["demo"]:
         raise BadInput("the demo project cannot be changed")
     scales.check_judgement(judgement, row["settings"]["mode"])
+    rights.change("settle in", called(row["project"]))
     with store.write(exclusive=True) as connection:
         last = sa.select(sa.func.max(ADJUDICATIONS.c.id)).where(ADJUDICATIONS.c.item == item)
         values = {

@@ -55,20 +55,32 @@ def change(act: str, thing: str) -> None:
     _check_and_note(people.who(), act, thing, refusal_to_change(act, thing))
 
 
+def inherit(thing: str, source: str) -> None:
+    """Give something the owner of what made it, unless it has one or that has none."""
+    if owner := owner_of(source):
+        _own(thing, owner)
+
+
 def administer(act: str, thing: str) -> None:
     """Do what concerns everybody, such as pausing the queue; for admins."""
     _check_and_note(people.who(), act, thing, refusal_to_administer(act, thing))
 
 
-def refusal_to_change(act: str, thing: str) -> str:
-    """Return why `change` would be refused, for a button's help; empty if it would not."""
+def refusal_to_start() -> str:
+    """Return why `start` would be refused, for a button's help; empty if it would not."""
+    return _refusal_to_work(people.who())
+
+
+def refusal_to_change(act: str, *things: str) -> str:
+    """Return why `change` of any would be refused, for a button's help; empty if it would not."""
     person = people.who()
     refusal = _refusal_to_work(person)
-    if not refusal and person.role != "admin":
-        owner = owner_of(thing)
-        if owner and owner != person.name:
-            refusal = f"{thing} belongs to {owner}; only they or an admin may {act} it"
-    return refusal
+    if refusal or person.role == "admin":
+        return refusal
+    for thing, owner in owners(list(things)).items():
+        if owner != person.name:
+            return f"{thing} belongs to {owner}; only they or an admin may {act} it"
+    return ""
 
 
 def refusal_to_administer(act: str, thing: str) -> str:

@@ -124,6 +124,44 @@ def test_thirty_items_by_keyboard_with_no_key_lost_and_no_method_named(visit, bo
     assert_blind(card)
 
 
+@pytest.mark.timeout(600)
+def test_a_rater_has_keys_and_a_language_of_their_own(visit, book):
+    texts = {"de": "Zuerst selbst antworten.\n- Eine gute Erklärung ist knapp."}
+    project = rated.project(book, 3, translations=texts)
+    card = Card(visit(), link(book, project))
+    dialog = card.page.get_by_role("dialog", name="Guidelines")
+    text = dialog.locator(".guidelines")
+    expect(text).to_have_attribute("lang", "en")
+    dialog.get_by_role("combobox", name="Language of the guidelines").select_option("de")
+    expect(text).to_have_attribute("lang", "de")
+    expect(text).to_contain_text("Eine gute Erklärung ist knapp.")
+    card.here.shot("rate-languages")
+    dialog.get_by_text("Keys", exact=True).click()
+    dialog.get_by_label("Choice 1", exact=True).fill("q")
+    dialog.get_by_label("Skip", exact=True).fill("q")
+    expect(dialog.get_by_role("status")).to_have_text(
+        "q would do two things: “Choice 1” and “Skip”."
+    )
+    save = dialog.get_by_role("button", name="Save these keys")
+    expect(save).to_be_disabled()
+    card.here.shot("rate-keys")
+    dialog.get_by_label("Skip", exact=True).fill("w")
+    save.click()
+    expect(dialog).to_be_hidden()
+    card.reached(2)
+    card.press("1", "s")  # mean nothing any more
+    card.press("q", "Enter")
+    card.stage("judge")
+    card.press("q", "Enter")
+    expect(card.box.get_by_text("1 of 3 rated")).to_be_visible(timeout=PATIENCE)
+    card.press("w")
+    expect(card.box.get_by_text("Item 3", exact=True)).to_be_visible(timeout=PATIENCE)
+    card.page.reload()  # the link has them, not the tab
+    card.box.wait_for()
+    expect(card.box.get_by_role("button", name="Skip")).to_contain_text("w")
+    card.here.sound()
+
+
 def assert_blind(card):
     """Nothing that reached or left the browser names a method, a run or the project."""
     wire = b"\n".join(card.wire) + card.page.content().encode()

@@ -37,6 +37,23 @@ def test_a_link_lets_a_rater_in_and_what_they_say_is_exported(made, tmp_path):
     assert call("export", made["project"], "--json").exit_code == 2
 
 
+def test_a_link_is_also_a_picture_and_guidelines_have_languages(made, tmp_path):
+    picture = tmp_path / "ann.svg"
+    run_rating("serve-link", made["project"], "--name", "Ann", "--qr", picture)
+    assert b"<svg" in picture.read_bytes()
+    for name in (picture, tmp_path / "ann.gif"):
+        assert call("serve-link", made["project"], "--qr", name).exit_code == 2
+    german = tmp_path / "de.txt"
+    german.write_text("Zuerst selbst antworten.", "utf-8")
+    runs = (*made["facts"]["runs"], "--set", "items=4")
+    other = run_rating("create", *runs, "--translation", f"de={german}")
+    book = rating.RatingStore()
+    settings = rating.find_project(book, ME, other["project"]).settings
+    assert settings.translations == {"de": "Zuerst selbst antworten."}
+    wrong = call("create", *runs, "--translation", german)
+    assert "is given as de=FILE" in wrong.output
+
+
 def test_a_bundle_moves_a_project_to_another_machine(made, tmp_path, monkeypatch):
     out = tmp_path / "project.jsonl"
     run_rating("export", made["project"], "--format", "bundle", "--out", out)

@@ -89,7 +89,13 @@ def test_a_raters_item_is_as_if_absent_to_others(there, call):
         RATERS_OWN[call](book, ME, lease)
 
 
-@pytest.mark.parametrize("call", ["next_item", "rater_progress", "past_items", "briefing"])
+RATERS_WAY = {
+    *("next_item", "rater_progress", "past_items", "briefing"),
+    *("read_preferences", "save_preferences"),
+}
+
+
+@pytest.mark.parametrize("call", sorted(RATERS_WAY))
 def test_a_raters_way_is_no_experimenters(there, call):
     with pytest.raises(rating.NotAllowed, match="only a rater"):
         getattr(rating, call)(there[0], ME)
@@ -97,12 +103,12 @@ def test_a_raters_way_is_no_experimenters(there, call):
 
 def test_every_public_call_is_in_a_matrix():
     """A new call that nobody thought about fails here."""
-    own = {"next_item", "rater_progress", "past_items", "briefing"}
     open_to_all = {"sign_in", "sign_in_by_login", "experimenter", "verdict_choices"}
     # These read no book: words, a step, and what runs that one has would ask.
     open_to_all |= {"steps_in_words", "step_score", "source_names", "preview_item"}
+    open_to_all |= {"key_titles", "check_keys"}
     calls = {name for name in rating.__all__ if name[0].islower()}
-    assert calls <= {*EXPERIMENTERS, *RATERS_OWN, *own, *open_to_all}
+    assert calls <= {*EXPERIMENTERS, *RATERS_OWN, *RATERS_WAY, *open_to_all}
 
 
 def test_a_link_works_until_it_is_renewed_or_revoked(home):

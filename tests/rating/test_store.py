@@ -43,7 +43,8 @@ def brought_up_to_date(url):
     made = project(book)
     who = rater(book, made)
     with book.write() as connection:
-        connection.execute(sa.text("ALTER TABLE rating_raters DROP COLUMN link_until"))
+        for column in ("link_until", "preferences"):
+            connection.execute(sa.text(f"ALTER TABLE rating_raters DROP COLUMN {column}"))
         connection.execute(sa.text(f"UPDATE {VERSION_TABLE} SET version_num = '0001'"))
     book.close()
     again = rating.RatingStore(url)

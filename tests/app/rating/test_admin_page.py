@@ -17,6 +17,8 @@ def test_a_project_is_made_from_runs_and_raters_get_links(no_demo_runs):
     page.session_state["rate.preview"] = True
     assert "Raters give an answer of their own first" in words(sound(page.run()))
     page.segmented_control(key="rate.settings.mode").set_value("single")
+    page.multiselect(key="rate.languages").set_value(["de"]).run()
+    page.text_area(key="rate.guidelines.de").set_value("Zuerst selbst antworten.")
     sound(page.button(key="rate.make").click().run())
     assert "is ready" in words(page)
     assert "raters each" in words(page)
@@ -30,6 +32,10 @@ def test_a_project_is_made_from_runs_and_raters_get_links(no_demo_runs):
     who = rating.sign_in(rating_store.rating_store(), links[0].partition("?r=")[2])
     assert who.name == "Ann"
     assert list(page.dataframe[0].value["Rater"]) == ["Ann", "Bo"]
+    assert len(page.get("image")) == 2  # each link as a QR code
+    assert made(rating_store.rating_store()).settings.translations == {
+        "de": "Zuerst selbst antworten."
+    }
     sound(page.toggle(key=f"rate.is_open.{who.project}").set_value(False).run())
     assert not made(rating_store.rating_store()).open
 

@@ -271,3 +271,19 @@ def test_nothing_a_card_is_told_names_a_method(book, mode):
 
 def test_stages_have_words_for_every_case():
     assert session.card_stage(RaterSession(), None) == "end"
+
+
+def test_keys_and_a_language_are_chosen_on_the_card_and_a_clash_is_said(book):
+    project = rated.project(book, translations={"de": "Zuerst selbst antworten."})
+    visit = Visit(book, rated.rater(book, project))
+    assert [tag for tag, _ in visit.data["guidelines"]] == ["en", "de"]
+    assert ["skip", "Skip", "s", "s"] in visit.data["keys"]
+    screen = visit.data["screen"]
+    visit.act("choose", content={"keys": {"skip": "w"}})
+    assert ["skip", "Skip", "s", "w"] in visit.data["keys"]
+    visit.act("choose", content={"language": "de"})
+    assert (visit.data["language"], visit.data["note"]) == ("de", "")
+    visit.act("choose", content={"keys": {"skip": "u"}})
+    assert "would do two things" in visit.data["note"]
+    assert ["skip", "Skip", "s", "w"] in visit.data["keys"]
+    assert visit.data["screen"]["lease"] == screen["lease"]
