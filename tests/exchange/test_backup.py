@@ -10,6 +10,7 @@ from support.commands import call, printed, refused
 from support.postgres import postgres  # noqa: F401
 
 from peftcore import paths, rating
+from peftcore.benchmarks import postgres_server
 from peftcore.exchange import backup
 from peftcore.jobs.queue import Queue
 from peftcore.runs import annotation
@@ -24,7 +25,11 @@ def spec(n=0):
 
 @pytest.fixture
 def lab():
-    """A workspace with a run, its job, and a rating project with a rater."""
+    return made_lab()
+
+
+def made_lab():
+    """Make a workspace with a run, its job, and a rating project with a rater."""
     job = Queue().submit(spec())
     annotation.annotate(RunStore().open(job.run_id), note="kept – ü")
     book = rating.RatingStore()
@@ -70,6 +75,28 @@ def test_a_workspace_comes_back_as_it_was_and_goes_on(lab, elsewhere, tmp_path):
     assert annotation.read_annotation(run).note == "kept – ü"
     assert Queue().submit(spec(1)).id > lab.id  # numbers go on behind those that came back
     assert "is not empty" in refused("restore", str(file))
+
+
+def test_a_workspace_on_postgresql_goes_on_in_sqlite(tmp_path, monkeypatch):
+    if reason := postgres_server.reason_without():
+        pytest.skip(reason)
+    monkeypatch.setenv("PEFTCORE_DATABASE", postgres_server.new_database())
+    job, file = made_lab(), tmp_path / "lab.zip"
+    before = contents()
+    assert {"jobs", "rating_raters", "rating_items"} <= {k for k, rows in before.items() if rows}
+    written = printed("backup", str(file))
+    monkeypatch.delenv("PEFTCORE_DATABASE")
+    monkeypatch.setenv("PEFTCORE_HOME", str(tmp_path / "new"))
+    back = printed("restore", str(file))
+    assert (back["files"], back["rows"]) == (written["files"], written["rows"])
+    assert Database().is_sqlite
+    assert contents() == before
+    assert annotation.read_annotation(RunStore().open(job.run_id)).note == "kept – ü"
+    assert Queue().submit(spec(1)).id > job.id
+    book = rating.RatingStore()
+    [project] = [each for each in rating.list_projects(book, rated.ME) if not each.demo]
+    who = rated.rater(book, project, "Bo")
+    assert len(rated.rate_all(book, who)) == 2  # numbers of answers go on as well
 
 
 def test_a_backup_lies_outside_and_is_written_whole(lab, tmp_path, monkeypatch):
