@@ -15,7 +15,7 @@ from app.training import (
 )
 from app.training.specs_from_form import TrainForm
 from app.training.train_form import method_title
-from app.ui import errors, widgets
+from app.ui import errors, permitted, widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.runs.spec import RunSpec
@@ -96,16 +96,18 @@ def show_start(first: RunSpec) -> None:
             f"Train {len(wanted)} run{'s' * (len(wanted) > 1)}",
             type="primary",
             icon=":material/play_arrow:",
-            disabled=refused,
             key="train.start",
+            **permitted.to_start(disabled=refused),
         ):
             submit.submit_runs(wanted, wanted, submit.STARTED_RUNS)
         if st.button(
             f"Sweep learning rates ({len(search_specs)} short runs)",
             icon=":material/speed:",
-            disabled=refused or not search_specs,
             key="train.sweep",
-            help="Short runs at five learning rates around each method's own",
+            **permitted.to_start(
+                "Short runs at five learning rates around each method's own",
+                refused or not search_specs,
+            ),
         ):
             submit.submit_runs(specs, search_specs, submit.SWEPT_RUNS)
     if refused:

@@ -7,7 +7,7 @@ import streamlit as st
 
 from app.models import method_counts
 from app.state import cache, heavy_imports
-from app.ui import errors, job_panel, pickers, widgets
+from app.ui import errors, job_panel, permitted, pickers, widgets
 from peftcore.errors import BadInput
 from peftcore.intake import card, install, overview
 from peftcore.intake.overview import ORIGIN_WORDS, BaseEntry
@@ -197,7 +197,12 @@ def _show_removal(entry: BaseEntry) -> None:
                 icon=":material/warning:",
             )
         st.markdown("Its weights are deleted from the workspace. It can be added again.")
-        if st.button("Remove for good", type="primary", key=f"models.remove.{name}"):
+        if st.button(
+            "Remove for good",
+            type="primary",
+            key=f"models.remove.{name}",
+            **permitted.to_change("remove", f"base {name}"),
+        ):
             try:
                 install.remove_base(name)
             except BadInput as error:

@@ -11,7 +11,7 @@ import pandas as pd
 import streamlit as st
 
 from app.state import cache
-from app.ui import errors, widgets
+from app.ui import errors, permitted, widgets
 from peftcore.data.task import Example, Split, Task
 from peftcore.tasks import table as tables
 
@@ -142,7 +142,12 @@ def balance_alt(labels: Mapping[str, Sequence[str]]) -> str:
 
 def offer_deletion(task: Task) -> None:
     """The button that forgets an imported table, which asks first."""
-    if st.button("Delete this table", icon=":material/delete:", key="data.delete"):
+    if st.button(
+        "Delete this table",
+        icon=":material/delete:",
+        key="data.delete",
+        **permitted.to_change("delete", f"table {task.name}"),
+    ):
         _confirm(task)
 
 

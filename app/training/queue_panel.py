@@ -90,7 +90,7 @@ def _show_job(job: QueueJob, waiting: list[QueueJob], estimate: str) -> None:
                 widgets.page_link("runs", "Open", run=job.run_id)
         facts = [f"priority {job.priority}", f"on {job.device}"]
         if owner := rights.owner_of(job.called):
-            facts.append(f"of {owner}")
+            facts.append(f"of `{owner}`")  # as code, since an address would become a link
         if job.state == "running" and status.of:
             facts.append(f"{status.done:,} of {status.of:,}")
         left = status.left if job.state == "running" else None

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import streamlit as st
 
 from app.state import cache
-from app.ui import errors, widgets
+from app.ui import errors, permitted, widgets
 from peftcore.errors import BadInput
 from peftcore.runs import annotation
 from peftcore.runs.store import Run
@@ -33,12 +33,21 @@ def show(runs: Sequence[Run]) -> None:
             f"Delete {len(own)}" if own else "Delete",
             icon=":material/delete:",
             key="runs.bulk.delete",
-            disabled=not own,
-            help="They lie in the bin for 30 days" if own else "Runs that ship are not deleted",
+            **permitted.to_change(
+                "delete",
+                *_called(own),
+                help="They lie in the bin for 30 days" if own else "Runs that ship are not deleted",
+                disabled=not own,
+            ),
             on_click=_delete,
             args=([run.id for run in own],),
         )
     _offer_bundle(runs)
+
+
+def _called(runs: Sequence[Run]) -> list[str]:
+    """Return what owners call these runs."""
+    return [f"run {run.id}" for run in runs]
 
 
 def _tag_popover(runs: Sequence[Run]) -> None:
@@ -48,7 +57,7 @@ def _tag_popover(runs: Sequence[Run]) -> None:
         st.button(
             "Add",
             key="runs.bulk.tag.add",
-            disabled=not word.strip(),
+            **permitted.to_change("annotate", *_called(runs), disabled=not word.strip()),
             on_click=errors.guarded(_add_tag),
             args=(runs, word),
         )
@@ -58,7 +67,7 @@ def _tag_popover(runs: Sequence[Run]) -> None:
             st.button(
                 "Take away",
                 key="runs.bulk.tag.remove",
-                disabled=not dropped,
+                **permitted.to_change("annotate", *_called(runs), disabled=not dropped),
                 on_click=errors.guarded(_remove_tags),
                 args=(runs, dropped),
             )
@@ -83,7 +92,11 @@ def _archive_button(runs: Sequence[Run]) -> None:
         "Back from the archive" if archived else "Archive",
         icon=":material/unarchive:" if archived else ":material/archive:",
         key="runs.bulk.archive",
-        help="Archived runs are left out of this list; links to them keep working",
+        **permitted.to_change(
+            "annotate",
+            *_called(runs),
+            help="Archived runs are left out of this list; links to them keep working",
+        ),
         on_click=errors.guarded(_set_archived),
         args=(runs, not archived),
     )
@@ -165,7 +178,14 @@ def offer_undo() -> None:
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         words = "1 run was deleted" if len(ids) == 1 else f"{len(ids)} runs were deleted"
         st.markdown(f"{words}; the bin keeps them for 30 days.", width="content")
-        st.button("Undo", icon=":material/undo:", key="runs.undo", on_click=restore, args=(ids,))
+        st.button(
+            "Undo",
+            icon=":material/undo:",
+            key="runs.undo",
+            on_click=restore,
+            args=(ids,),
+            **permitted.to_change("restore", *(f"run {run}" for run in ids)),
+        )
 
 
 @errors.guarded
@@ -192,7 +212,13 @@ def edit_words(run: Run) -> None:
             help="Words between commas; the list of runs can be filtered by them",
         )
         st.text_area("Note", found.note, key=f"{key}.note", max_chars=4000, height=80)
-        st.button("Keep", key=f"{key}.keep", on_click=_keep_words, args=(run, key))
+        st.button(
+            "Keep",
+            key=f"{key}.keep",
+            on_click=_keep_words,
+            args=(run, key),
+            **permitted.to_change("annotate", f"run {run.id}"),
+        )
 
 
 @errors.guarded

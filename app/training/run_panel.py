@@ -18,7 +18,7 @@ from app.state import cache
 from app.state.run_catalog import run_title
 from app.state.score_estimates import score_estimates
 from app.training import queue_panel, run_actions, run_overlay
-from app.ui import charts, errors, job_panel, widgets
+from app.ui import charts, errors, job_panel, permitted, widgets
 from app.ui.population import estimates_caption, pick_population
 from peftcore.analysis import best_steps, missing_scores
 from peftcore.analysis.inference import Estimate
@@ -223,7 +223,10 @@ def show_files(run: Run) -> None:
                 icon=":material/download:",
             )
         if not run.demo and st.button(
-            "Delete this run", icon=":material/delete:", key="runs.delete"
+            "Delete this run",
+            icon=":material/delete:",
+            key="runs.delete",
+            **permitted.to_change("delete", f"run {run.id}"),
         ):
             _confirm(run)
 
@@ -266,6 +269,7 @@ def show_damaged() -> None:
             icon=":material/inventory_2:",
             on_click=_set_aside,
             args=(run,),
+            **permitted.to_change("set aside", f"run {run}"),
         )
 
 

@@ -11,7 +11,7 @@ import streamlit as st
 from app.state import cache
 from app.state.run_catalog import run_title
 from app.training import run_actions
-from app.ui import errors, widgets
+from app.ui import errors, permitted, widgets
 from peftcore.runs import disk_use
 from peftcore.runs.disk_use import Cleanable, Part
 from peftcore.runs.store import Run
@@ -71,8 +71,9 @@ def _clean_buttons(runs: Sequence[Run], sizes: dict[str, dict[Part, int]]) -> No
                 f"{label} ({widgets.format_bytes(freed)} of {len(able)})" if able else label,
                 icon=":material/cleaning_services:",
                 key=f"runs.clean.{part}",
-                disabled=not able,
-                help=effect,
+                **permitted.to_change(
+                    "clean", *(f"run {run}" for run in able), help=effect, disabled=not able
+                ),
                 on_click=_clean,
                 args=(able, part),
             )
@@ -104,4 +105,5 @@ def _show_bin() -> None:
                 key=f"runs.restore.{entry.folder.name}",
                 on_click=run_actions.restore,
                 args=([entry.id],),
+                **permitted.to_change("restore", f"run {entry.id}"),
             )

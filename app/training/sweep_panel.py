@@ -15,7 +15,7 @@ import streamlit as st
 from app.state import cache
 from app.state.costs import CostEstimator
 from app.training.specs_from_form import TrainForm
-from app.ui import errors, job_panel, widgets
+from app.ui import errors, job_panel, permitted, widgets
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
 from peftcore.settings import Settings
@@ -23,7 +23,9 @@ from peftcore.sweeps import costs, execute
 from peftcore.sweeps import spec as sweep_spec
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.costs import SweepPreview
+from peftcore.sweeps.engines import slurm_programs
 from peftcore.sweeps.engines.local import default_processes
+from peftcore.sweeps.engines.slurm_programs import SlurmSite
 from peftcore.sweeps.spec import Sweep, SweepJob
 from peftcore.sweeps.status import CellState
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from peftcore.training.planning import CostEstimate
 
 VARY_NOTHING = "nothing"
+ENGINES = {"local": "Processes of this machine", "slurm": "Slurm"}
+SLURM_EXAMPLES = {"time": "As 90 (minutes), 1:30:00 or 2-12:00:00", "memory": "As 900M or 8G"}
 COUNTED_SWEEP = "sweep.counted"  # in the session: the sweep whose cost was asked for
 
 
@@ -74,7 +78,7 @@ def _pick_sweep(form: TrainForm) -> Sweep | None:
     more = [each.name for each in cache.list_tasks() if each.name != form.task]
     tasks = [form.task, *right.multiselect("More tasks", more, key="sweep.tasks")]
     variation = _pick_variation(form)
-    seeds_per_shard, processes = _pick_execution()
+    seeds_per_shard, where = _pick_execution()
     training = _non_defaults(form.training)
     try:
         if variation.learning_rates:
@@ -88,7 +92,7 @@ def _pick_sweep(form: TrainForm) -> Sweep | None:
                 "training": training,
                 "evaluation": _non_defaults(form.evaluation),
                 "chunk": seeds_per_shard,
-                "where": {"processes": processes},
+                "where": where,
             }
         )
     except BadInput as error:
@@ -117,9 +121,9 @@ def _pick_variation(form: TrainForm) -> FormVariation:
     return FormVariation(learning_rates, setting, values)
 
 
-def _pick_execution() -> tuple[int, int]:
-    """Return how many seeds a part has, and how many processes train parts."""
-    first, second, _ = st.columns(3)
+def _pick_execution() -> tuple[int, dict[str, Any]]:
+    """Return how many seeds a part has, and what trains parts: processes here, or a cluster."""
+    first, second, third = st.columns(3)
     seeds_per_shard = first.number_input(
         "Seeds in a part",
         1,
@@ -128,6 +132,29 @@ def _pick_execution() -> tuple[int, int]:
         key="sweep.chunk",
         help="A part is trained in one pass and can be retried alone",
     )
+    engine = "local"
+    if slurm_programs.found():
+        engine = third.selectbox(
+            "Trained by",
+            list(ENGINES),
+            format_func=ENGINES.__getitem__,
+            key="sweep.engine",
+            help="Slurm trains each part as a task of an array job, on nodes that share this disk",
+        )
+    if engine == "slurm":
+        at_once = second.number_input(
+            "Parts at once",
+            1,
+            1024,
+            None,
+            key="sweep.at_once",
+            placeholder="as many as Slurm allows",
+        )
+        return int(seeds_per_shard), {
+            "engine": engine,
+            "processes": at_once,
+            "slurm": _pick_slurm_site(),
+        }
     processes = second.number_input(
         "Processes",
         1,
@@ -136,7 +163,46 @@ def _pick_execution() -> tuple[int, int]:
         key="sweep.processes",
         help="Parts trained at once; one for each processor core is best",
     )
-    return int(seeds_per_shard), int(processes)
+    return int(seeds_per_shard), {"processes": int(processes)}
+
+
+def _pick_slurm_site() -> dict[str, Any]:
+    """Offer what a part asks of the cluster; what is left empty is the cluster's to say."""
+    fields = SlurmSite.model_fields
+    values: dict[str, Any] = {}
+    columns = st.columns(3)
+    for number, name in enumerate(("partition", "time", "memory")):
+        values[name] = (
+            columns[number]
+            .text_input(
+                str(fields[name].description),
+                key=f"sweep.slurm.{name}",
+                placeholder="the cluster's default",
+                help=SLURM_EXAMPLES.get(name),
+            )
+            .strip()
+        )
+    columns = st.columns(3)
+    for number, name in enumerate(("cpus", "gpus")):
+        values[name] = int(
+            columns[number].number_input(
+                str(fields[name].description),
+                int(name == "cpus"),
+                256 if name == "cpus" else 16,
+                fields[name].default,
+                key=f"sweep.slurm.{name}",
+            )
+        )
+    values["account"] = (
+        columns[2]
+        .text_input(
+            str(fields["account"].description),
+            key="sweep.slurm.account",
+            placeholder="the cluster's default",
+        )
+        .strip()
+    )
+    return values
 
 
 def _non_defaults(settings: Settings) -> dict[str, Any]:
@@ -165,9 +231,11 @@ def _offer_sweep(sweep: Sweep) -> None:
             type="primary",
             icon=":material/play_arrow:",
             key="sweep.start",
-            disabled=busy or done == len(cells),
-            help="Goes on if you close the page; nothing equal is trained twice",
             on_click=start_sweep,
+            **permitted.to_start(
+                "Goes on if you close the page; nothing equal is trained twice",
+                busy or done == len(cells),
+            ),
             args=(sweep,),
         )
         if st.button("Count what it costs", icon=":material/timer:", key="sweep.count"):
@@ -302,9 +370,12 @@ def _show_progress(job: SweepJob) -> None:
                 "Retry what failed" if failed else "Go on",
                 icon=":material/replay:",
                 key="sweep.again",
+                **permitted.to_start(),
                 on_click=start_sweep,
                 args=(job.request,),
             )
+    if status.busy and job.request.where.engine == "slurm" and status.message:
+        st.caption(widgets.escape_markdown(status.message))
     if status.state == "failed" and not failed:
         st.error(widgets.escape_markdown(status.message), icon=":material/error:")
     for part in failed:

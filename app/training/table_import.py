@@ -10,7 +10,7 @@ import streamlit as st
 
 from app.state import cache
 from app.training.table_check_up import show_check_up
-from app.ui import pickers, widgets
+from app.ui import permitted, pickers, widgets
 from peftcore.data import tables
 from peftcore.data.tables import TablePreview
 from peftcore.errors import BadInput
@@ -69,7 +69,13 @@ def show_import_form(page: str) -> None:
     _show_parsed(parsed, len(preview.rows) + len(preview.bad))
     remedies, base = show_check_up(parsed, columns, kind, page)
     name = st.text_input("Name of the task", value=file.name.rpartition(".")[0], key=f"{page}.name")
-    if st.button("Import", type="primary", icon=":material/upload:", key=f"{page}.import"):
+    if st.button(
+        "Import",
+        type="primary",
+        icon=":material/upload:",
+        key=f"{page}.import",
+        **permitted.to_start(),
+    ):
         reader = cache.table_reader(base, parsed.labels) if base else None
         _import_table(
             *(file.getvalue(), name, columns, kind, file.name), remedies=remedies, reader=reader

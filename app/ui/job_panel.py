@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import streamlit as st
 
 from app.state import cache, run_catalog
-from app.ui import errors, widgets
+from app.ui import errors, permitted, widgets
 from peftcore.jobs.background import BackgroundJob, JobRequest
 from peftcore.jobs.queue import restart_missing_workers
 from peftcore.system.job_folder import JobFolder, JobStatus
@@ -115,8 +115,12 @@ def stop_button(job: BackgroundJob, key: str, label: str = "Stop") -> None:
         icon=":material/stop_circle:",
         key=key,
         on_click=errors.guarded(job.stop),
-        disabled=job.stop_requested(),
-        help="Stops within a step; what was done is kept, and can be gone on with",
+        **permitted.to_change(
+            "stop",
+            job.called,
+            help="Stops within a step; what was done is kept, and can be gone on with",
+            disabled=job.stop_requested(),
+        ),
     )
 
 
@@ -128,6 +132,7 @@ def resume_button(job: BackgroundJob, key: str, label: str = "Resume") -> None:
         icon=":material/resume:",
         key=key,
         on_click=errors.guarded(job.launch),
+        **permitted.to_change("resume", job.called),
     )
 
 
@@ -159,6 +164,7 @@ def _start_button(
         key=f"{kind.FOLDER_NAME}.start.{request.id}",
         on_click=errors.guarded(start_job),
         args=(kind, request),
+        **permitted.to_start(),
     )
     show_command(request)
 

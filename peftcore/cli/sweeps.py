@@ -15,6 +15,7 @@ from peftcore.cli import app, options, run_scores
 from peftcore.cli.groups import DefaultGroup
 from peftcore.cli.training import train_or_load
 from peftcore.errors import BadInput
+from peftcore.jobs import foreground
 from peftcore.jobs.background import JobStatus
 from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
@@ -69,7 +70,7 @@ class EngineOptions:
 
 @dataclass(frozen=True)
 class SlurmOptions:
-    """What a part asks of a Slurm cluster, in place of what the file says."""
+    """Resources of a part on a Slurm cluster, in place of what the file says."""
 
     partition: Annotated[str | None, typer.Option(help="Slurm: partition.")] = None
     account: Annotated[str | None, typer.Option(help="Slurm: account.")] = None
@@ -109,7 +110,8 @@ def run_sweep(
     """Train every method on every task and base with every setting; goes on where it stopped."""
     resources.use_data()
     job = SweepJob.create_own(slurm.apply(engine.apply(sweep_spec.read(file))))
-    train_sweep(job, _engine(job, resources.device), retry)
+    with foreground.counted(SweepJob.KIND, job, job.request, SweepJob.LANE):
+        train_sweep(job, _engine(job, resources.device), retry)
     _print_status(job.request, as_json)
     if job.status().state != "done":
         raise typer.Exit(1)

@@ -22,6 +22,7 @@ from peftcore.api import training as api
 from peftcore.api.bases import load_base
 from peftcore.cli import app, options, run_scores
 from peftcore.errors import BadInput
+from peftcore.jobs import foreground
 from peftcore.jobs import queue as run_queue
 from peftcore.jobs.worker import resolve_device
 from peftcore.models import catalog
@@ -134,7 +135,11 @@ def train_or_load(spec: RunSpec, device: str, again: bool = False) -> Run:
 def train_here(run: Run, torch_device: str) -> Run:
     """Train a run in this process, with a bar on a terminal."""
     try:
-        with printing.progress_bar(run.spec.method) as report, _stop_on_ctrl_c() as stop:
+        with (
+            foreground.counted("train", run, run.spec, torch_device),
+            printing.progress_bar(run.spec.method) as report,
+            _stop_on_ctrl_c() as stop,
+        ):
             api.train_run(run, torch_device, report=report, stop=stop.is_set)
     except JobFailed as error:
         typer.echo(f"Error: run {run.id}: {error} It is in {run.folder / 'log.txt'}.", err=True)

@@ -289,6 +289,16 @@ class TrainingJob(BackgroundJob, kind="train"):
     STATUS: ClassVar[Any] = RunStatus
     PROGRESS_WORDS: ClassVar[str] = "steps trained"
 
+    def launch(self) -> None:
+        """Queue the run where whoever asks may change it, unless it is done or waits already."""
+        status, queue = self.status(), Queue()
+        if self.fixed or status.busy or status.state == "done":
+            return
+        row = queue.job_for(self.id)
+        if not (row and row.active):
+            queue.resume(self.id, device=self.LANE)
+        ensure_worker(self.LANE, queue)
+
     @classmethod
     def of(cls, run: Run) -> Self:
         """A run as a job."""

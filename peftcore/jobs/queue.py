@@ -113,6 +113,27 @@ class Queue:
             }
             return _insert_job(connection, job, previous, row)
 
+    def note_ended(
+        self, kind: str, job: JobFolder[Any], request: Settings, device: str, began: float
+    ) -> None:
+        """Note what a command did without the queue from `began` (epoch seconds) until now."""
+        state = job.status().state
+        row = {
+            "kind": kind,
+            "run_id": job.id,
+            "spec": request.model_dump(mode="json"),
+            "data": str(paths.data_folder()),
+            "device": device,
+            "state": "cancelled" if state in ACTIVE_STATES else state,
+            "priority": 0,
+            "created": began,
+            "started": began,
+            "finished": time.time(),
+            "message": "By a command, without the queue.",
+        }
+        with self.database.write() as connection:
+            connection.execute(sa.insert(JOBS).values(row))
+
     def resume(self, run_id: str, priority: int = 0, device: str = "auto") -> QueueJob:
         """Queue a run that stopped short of its end; it goes on from its checkpoint."""
         run, row = self.store.open(run_id), self.job_for(run_id)

@@ -1,7 +1,8 @@
 """How much disk and time one person may take, where the server sets it.
 
 PEFTCORE_QUOTA_GB counts the runs that somebody owns as they lie on the disk, PEFTCORE_QUOTA_HOURS
-what workers spent on their jobs within 30 days. Admins, and whoever has no name, have no quota.
+what workers, and commands by themselves, spent on their jobs within 30 days. Admins, and whoever
+has no name, have no quota.
 """
 
 from __future__ import annotations

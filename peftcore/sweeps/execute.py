@@ -13,7 +13,7 @@ from peftcore.sweeps import seed_shards
 from peftcore.sweeps.engines.base import NOT_STARTABLE_STATES, Engine, Shard, ShardOutcome
 from peftcore.sweeps.spec import SweepCell, SweepJob, spec_label
 from peftcore.sweeps.status import CellState, cell_states
-from peftcore.system import disk_space
+from peftcore.system import disk_space, rights
 from peftcore.training.planning import PATH_BYTES
 
 ORPHAN_SECONDS = 10.0  # that shards of a killed sweep are waited for
@@ -63,10 +63,12 @@ def _run_missing_shards(
         for outcome in engine.run_shards(todo, sweep_job.stop_requested)
     )
     for outcome in outcomes:
-        _record_outcome(sweep_job, cell_of_shard[outcome.shard_id], outcome)
+        cell = cell_of_shard[outcome.shard_id]
+        _record_outcome(sweep_job, cell, outcome)
         if outcome.state == "done":
             done += 1
-            problems += filter(None, [_join_if_complete(cell_of_shard[outcome.shard_id], store)])
+            problems += filter(None, [_join_if_complete(cell, store)])
+            rights.inherit(f"run {cell.spec.id}", sweep_job.called)
         spent = before + time.monotonic() - began
         report(sweep_job.write_status(done=done, seconds=spent, message=_failure_message(outcome)))
     if sweep_job.stop_requested():

@@ -67,6 +67,23 @@ def test_the_command_previews_sweeps_and_compares(tmp_path, monkeypatch):
     assert not json.loads(differing.stdout)["equal"]
 
 
+def test_a_cluster_is_asked_for_by_options_and_only_where_it_takes_jobs(tmp_path, monkeypatch):
+    file, made = tmp_path / "sweep.yaml", []
+    file.write_text(json.dumps(TINY | {"bases": ["tiny-t5"], "methods": ["lora"]}), "utf-8")
+    monkeypatch.setattr("peftcore.cli.sweeps.train_sweep", lambda *given: made.append(given))
+    monkeypatch.setattr("peftcore.sweeps.engines.slurm_programs.found", lambda: True)
+    asked = ("--engine", "slurm", "--partition", "long", "--memory", "8G", "--processes", "3")
+    CliRunner().invoke(app, ["sweep", str(file), *asked])
+    [(job, engine, _)] = made
+    assert (engine.folder, engine.processes) == (job.folder, 3)
+    assert (engine.site.partition, engine.site.memory) == ("long", "8G")
+    assert "--memory is for --engine slurm" in refused("sweep", str(file), "--memory", "8G")
+    wrong = refused("sweep", str(file), "--engine", "slurm", "--time", "1h")
+    assert "time: is written as 90 (minutes)" in wrong
+    monkeypatch.setattr("peftcore.sweeps.engines.slurm_programs.found", lambda: False)
+    assert "no sbatch on this machine" in refused("sweep", str(file), "--engine", "slurm")
+
+
 def test_lr_search_picks_the_lowest_dev_loss(models, home):
     found = printed("lr-search", *RANDOM, "--method", "lora", *SHORT, "--rates", "1e-9,0.01,0.02")
     losses = {row["learning_rate"]: row["dev_loss"] for row in found["rates"]}

@@ -11,6 +11,7 @@ from peftcore.jobs import queue as job_queue
 from peftcore.jobs import queue_list
 from peftcore.jobs.background import TrainingJob
 from peftcore.jobs.queue import Queue
+from peftcore.rating import bundle
 from peftcore.runs import annotation, disk_use
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
@@ -187,3 +188,70 @@ def test_the_log_is_only_added_to(kind, request, tmp_path):
             connection.execute(forgery)
     assert [each["person"] for each in database.read(sa.select(AUDIT))] == ["ann"]
     database.close()
+
+
+def test_a_rating_project_belongs_to_whoever_made_it(home):
+    book = rating.RatingStore()
+    with people.acting_as(ANN):
+        made = rated.project(book)
+        ann = rating.invite(book, rated.ME, made.id, "Rita")
+    assert rights.owner_of(f"project {made.id}") == "ann"
+    item = rating.item_table(book, rated.ME, made.id)["item"].iloc[0]
+    acts = [
+        lambda: rating.invite(book, rated.ME, made.id, "Rolf"),
+        lambda: rating.renew_link(book, rated.ME, ann.rater),
+        lambda: rating.adjudicate(book, rated.ME, item, rating.Judgement(verdict="yes")),
+        lambda: rating.set_project_open(book, rated.ME, made.id, False),
+        lambda: rating.revoke_link(book, rated.ME, ann.rater),
+        lambda: rating.remove_project(book, rated.ME, made.id),
+    ]
+    for act in acts:
+        with people.acting_as(BOB), pytest.raises(NotAllowed, match="belongs to ann"):
+            act()
+    for act in acts:
+        with people.acting_as(ANN):
+            act()
+
+
+def test_a_bundle_that_is_there_already_changes_no_owner(home):
+    book = rating.RatingStore()
+    made = rated.project(book)
+    lines = list(bundle.dump_project(book, rated.ME, made.id))
+    with people.acting_as(ANN):
+        bundle.load_project(book, rated.ME, lines)
+        assert rights.owner_of(f"project {made.id}") == ""
+        rating.remove_project(book, rated.ME, made.id)
+        bundle.load_project(book, rated.ME, lines)
+    assert rights.owner_of(f"project {made.id}") == "ann"
+
+
+def test_a_refusal_is_known_before_the_click(run):
+    other = f"run {spec(7).id}"
+    for person, start, change in (
+        (ANN, "", ""),
+        (BOB, "", "belongs to ann"),
+        (ADMIN, "", ""),
+        (VIEWER, "change nothing", "change nothing"),
+    ):
+        with people.acting_as(person):
+            assert start in rights.refusal_to_start()
+            assert bool(rights.refusal_to_start()) == bool(start)
+            refusal = rights.refusal_to_change("delete", other, f"run {run.id}")
+            assert change in refusal
+            assert bool(refusal) == bool(change)
+
+
+def test_only_who_may_change_a_run_resumes_it_by_its_button(run):
+    job = TrainingJob.open(run.id)
+    with people.acting_as(BOB), pytest.raises(NotAllowed, match="may resume it"):
+        job.launch()
+    assert run.status().state == "cancelled"
+
+
+def test_runs_of_a_sweep_belong_to_whoever_began_the_sweep(home):
+    rights.inherit("run 0123456789ab", "job ba9876543210")
+    assert rights.owner_of("run 0123456789ab") == ""
+    with people.acting_as(ANN):
+        rights.start("sweep", "job ba9876543210")
+    rights.inherit("run 0123456789ab", "job ba9876543210")
+    assert rights.owner_of("run 0123456789ab") == "ann"

@@ -54,7 +54,7 @@ class SlurmEngine:
     pause: Callable[[float], None] = time.sleep
     _tasks: dict[TaskId, _Task] = field(default_factory=dict)
     _heard: float = 0.0  # when Slurm answered last
-    _said: str = ""
+    _line: str = ""  # how it stands, as it was passed on last
 
     def run_shards(
         self, shards: Sequence[Shard], stop: Callable[[], bool]
@@ -186,9 +186,9 @@ class SlurmEngine:
         pending = [each for each in own if each.state == "PENDING"]
         reasons = Counter(each.reason for each in pending if each.reason not in ("", "None"))
         why = f" ({', '.join(reasons)})" if reasons else ""
-        text = f"Slurm: {len(own) - len(pending)} parts run, {len(pending)} wait{why}"
-        if text != self._said:
-            self._said = text
+        text = f"Slurm: {len(own) - len(pending)} at work, {len(pending)} waiting{why}"
+        if text != self._line:
+            self._line = text
             self.say(text)
 
     def _end_what_is_left(self) -> None:

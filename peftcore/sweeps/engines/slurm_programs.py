@@ -50,7 +50,7 @@ NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}"
 
 
 class SlurmSite(Settings):
-    """What one part asks of a cluster; what is empty is left to the cluster's own defaults."""
+    """Resources of one part of a sweep; what is empty is left to the cluster's own defaults."""
 
     partition: Annotated[str, _matching(rf"{NAME}(,{NAME}){{0,15}}", "gpu or gpu,long")] = Field(
         "", description="Partition"
@@ -69,7 +69,7 @@ class SlurmSite(Settings):
 
 @dataclass(frozen=True)
 class TaskState:
-    """How an array task stands, in Slurm's words."""
+    """The state of an array task, in Slurm's words."""
 
     state: str
     reason: str = ""
@@ -128,7 +128,7 @@ def script(site: SlurmSite, name: str, tasks: int, at_once: int | None, device: 
 
 
 def submit(folder: Path) -> None:
-    """Submit the file of a folder; BadInput with what `sbatch` said."""
+    """Submit the file of a folder; BadInput with the last line of `sbatch`."""
     _call(["sbatch", "--parsable", f"--chdir={folder}", str(folder / "array.sbatch")])
 
 
@@ -192,6 +192,6 @@ def _call(words: Sequence[str]) -> str:
     except subprocess.TimeoutExpired:
         raise BadInput(f"{words[0]} did not answer in {ANSWER_SECONDS:.0f} seconds") from None
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
-        raise BadInput(f"{words[0]} refused: {said[:300]}")
+        last = (done.stderr.strip() or done.stdout.strip() or "nothing").splitlines()[-1]
+        raise BadInput(f"{words[0]} refused: {last[:300]}")
     return done.stdout

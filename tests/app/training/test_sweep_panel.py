@@ -59,6 +59,29 @@ def test_what_is_chosen_is_a_sweep_that_can_be_saved_counted_and_started(alone, 
     assert sound(app)
 
 
+def test_a_cluster_is_offered_where_one_takes_jobs(alone, monkeypatch):
+    monkeypatch.setattr("peftcore.sweeps.engines.slurm_programs.found", lambda: False)
+    app = opened()
+    assert not any(box.key == "sweep.engine" for box in app.selectbox)
+    monkeypatch.setattr("peftcore.sweeps.engines.slurm_programs.found", lambda: True)
+    app.run()
+    app.selectbox(key="sweep.engine").set_value("slurm").run()
+    app.text_input(key="sweep.slurm.time").set_value("an hour").run()
+    assert "is written as 90 (minutes)" in words(app)
+    app.text_input(key="sweep.slurm.time").set_value("1:30:00")
+    app.text_input(key="sweep.slurm.partition").set_value("long").run()
+    app.number_input(key="sweep.at_once").set_value(3).run()
+    app.button(key="sweep.start").click().run()
+    assert sound(app)
+    [asked] = alone
+    where = sweep_spec.read(SweepJob.find(asked).folder / "ask.json").where
+    assert (where.engine, where.processes) == ("slurm", 3)
+    assert (where.slurm.partition, where.slurm.time, where.slurm.gpus) == ("long", "1:30:00", 0)
+    job = SweepJob.find(asked)
+    job.write_status(state="running", message="Slurm: 0 at work, 2 waiting (Priority)")
+    assert "Slurm: 0 at work, 2 waiting (Priority)" in words(app.run())
+
+
 def test_a_sweep_shows_what_is_done_and_failed_and_is_retried(alone):
     asked = Sweep.make(
         {

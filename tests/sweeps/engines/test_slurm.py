@@ -53,9 +53,9 @@ def cluster(tmp_path, monkeypatch):
 
 
 def test_every_part_is_a_task_of_one_array_and_ends_once(cluster, tmp_path):
-    todo, said = shards(tmp_path), []
+    todo, lines = shards(tmp_path), []
     site = SlurmSite(partition="long", time="1:30:00", memory="8G", gpus=1)
-    engine = engine_of(tmp_path / "ab12", cluster, site=site, processes=2, say=said.append)
+    engine = engine_of(tmp_path / "ab12", cluster, site=site, processes=2, say=lines.append)
     found = list(engine.run_shards(todo, never))
     assert [(each.shard_id, each.state, each.worker) for each in found] == [
         (shard.spec.id, "done", "node n1") for shard in todo
@@ -66,7 +66,7 @@ def test_every_part_is_a_task_of_one_array_and_ends_once(cluster, tmp_path):
         assert f"#SBATCH --{words}\n" in text
     assert "account" not in text
     assert "--device auto" in text
-    assert said[0] == "Slurm: 0 parts run, 3 wait (Priority)"
+    assert lines[0] == "Slurm: 0 at work, 3 waiting (Priority)"
     assert list(SlurmEngine(tmp_path / "ab12").run_shards([], never)) == []
 
 
