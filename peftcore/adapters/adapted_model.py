@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 from transformers.modeling_outputs import BaseModelOutput
 
-from peftcore.adapters import last_feed_forward, lower_layers
+from peftcore.adapters import half_precision, last_feed_forward, lower_layers
 from peftcore.adapters.base import HEAD_STATS, Adapter
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.adapters.mixing import ACTIVE_MIXTURE, MemberMixture, layer_key
@@ -149,6 +149,7 @@ class AdaptedModel:
             self.model, base.structure, self.first_touched
         )
         last_feed_forward.make_short(self.model, adapter)
+        half_precision.keep_converted(self.model)
 
     @property
     def trainable_tensors(self) -> dict[str, Tensor]:
@@ -325,13 +326,19 @@ class AdaptedModel:
         self, batch: Batch, coords: Tensor, tensors: Mapping[str, Tensor] | None
     ) -> tuple[Tensor, list[Tensor]]:
         """Return the logits and the extra costs (n,) that the method added on the way."""
-        # The head reads the targets' positions, each one place before its target.
-        read = None if batch.targets is None else batch.targets.shape[1] + 1
         with (
             self.active(coords, len(batch.input_ids), tensors) as (mix, _),
-            last_feed_forward.reading(read),
+            last_feed_forward.reading(self._read_positions(batch)),
         ):
             return self._logits(batch, mix), mix.costs
+
+    def _read_positions(self, batch: Batch) -> slice | None:
+        """Return the positions whose last states are read; None: all of them may be."""
+        if self.base.kind == "encoder":
+            means = self.towers or self.base.is_sentence_encoder  # over all positions
+            return None if means else slice(0, 1)
+        # The head reads the targets' positions, each one place before its target.
+        return None if batch.targets is None else slice(-batch.targets.shape[1] - 1, None)
 
     def states_below(self, batch: Batch) -> Tensor:
         """Return the states (n, t, d) that enter the first touched layer, computed by the base."""

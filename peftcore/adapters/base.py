@@ -176,6 +176,13 @@ class Adapter(ABC):
         """Return the changed output (n, t, o) of the module at `path` for input x (n, t, i)."""
         return out
 
+    def works_by_position(self) -> bool:
+        """Return whether `transform_output` treats every position by itself and counts nothing.
+
+        Then positions that nobody reads may be left out.
+        """
+        return False
+
     def edit_model(self, model: Any) -> None:  # noqa: B027 (most methods have nothing to add)
         """Edit the copied model where `transform_output` is not enough; never the base."""
 

@@ -36,6 +36,14 @@ def layer_key(name: str) -> str:
     return match.group() if match else ""
 
 
+def half_type(x: Tensor) -> torch.dtype | None:
+    """Return what autocast converts x to before a product; None if it leaves x as it is."""
+    kind = x.device.type
+    if x.dtype != torch.float32 and not (x.is_floating_point() and x.itemsize == 2):
+        return None
+    return torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else None
+
+
 class MemberMixture:
     """Effective tensors (s, v, …) and the coordinates (s, r, v) at which each row mixes them.
 
@@ -52,6 +60,8 @@ class MemberMixture:
         self.token_masks: dict[str, Tensor] = {}  # stack → which positions (n, t) are not padding
         self.notes: dict[str, Tensor] | None = None  # None: notes are not kept
         self._cached_rows: dict[tuple[str, int], Tensor] = {}
+        self._wide: Tensor | None = None  # what was converted last, and what it became
+        self._narrow: Tensor | None = None
 
     @property
     def rows(self) -> int:
@@ -66,6 +76,15 @@ class MemberMixture:
         """Keep an intermediate value (n, …) under this name if notes were asked for."""
         if self.notes is not None:
             self.notes[name] = value.detach()  # a note must not keep the graph alive
+
+    def narrow(self, x: Tensor) -> Tensor:
+        """Return x as products read it under autocast; whoever reads the same x next shares it."""
+        dtype = half_type(x)
+        if dtype is None or x.dtype == dtype:
+            return x
+        if self._narrow is None or self._wide is not x:
+            self._wide, self._narrow = x, x.to(dtype)
+        return self._narrow
 
     def __contains__(self, name: str) -> bool:
         """Return whether the adapter has a tensor of this name."""
@@ -104,7 +123,8 @@ class MemberMixture:
 
     def linear_output(self, x: Tensor, name: str) -> Tensor:
         """Multiply x (n, …, i) by each row's own matrix (i, o): (n, …, o)."""
-        weight = self._weight_matrices(name, x)
+        x = self.narrow(x)
+        weight = self.weight_matrices(name, x)
         # Rows are seed-major: with one matrix per seed, a seed's rows become one long row.
         product = torch.bmm(x.reshape(len(weight), -1, x.shape[-1]), weight)  # (s or n, ·, o)
         return product.view(*x.shape[:-1], -1)
@@ -121,7 +141,7 @@ class MemberMixture:
 
         x is (n, …, i); W is each row's own matrix (i, o) of this name, with o the columns' number.
         """
-        weight = self._weight_matrices(name, x)
+        weight = self.weight_matrices(name, x)
         # GPT-2 keeps query, key and value in one output, of which W may be one third.
         if columns is not None and weight.shape[-1] < out.shape[-1]:
             change = self.linear_output(x, name) * scale
@@ -130,11 +150,12 @@ class MemberMixture:
         # Product and sum in one kernel, without the product in memory.
         return torch.baddbmm(flat, rows, weight, alpha=scale).view_as(out)  # (n, …, w)
 
-    def _weight_matrices(self, name: str, x: Tensor) -> Tensor:
+    def weight_matrices(self, name: str, x: Tensor) -> Tensor:
         """Return one matrix per seed (s, i, o), or per row (n, i, o) where vertices are mixed."""
         stacked = self.tensors[name]  # (s, v, i, o)
         # Plain runs have one vertex: then a matrix per seed is enough, n / s times smaller.
-        return (stacked[:, 0] if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
+        # Squeezed, since the gradient of an index is written into new zeros.
+        return (stacked.squeeze(1) if stacked.shape[1] == 1 else self(name, len(x))).to(x.dtype)
 
     @staticmethod
     def pad_columns(change: Tensor, columns: OutputColumns, width: int) -> Tensor:

@@ -201,11 +201,35 @@ class SparseAtoms(Adapter):
         """Add D S(E x) to the output (n, t, o) for input x (n, t, i), and note S(E x)."""
         for part in (p for p in self.matrices if p.path == path):
             key = target_modules.layer_key(part)
-            code = self._coefficients(x, key, mix)
+            if self._is_plain and part.outputs == out.shape[-1]:
+                out, code = self._add_in_one(x, out, key, mix)
+            else:
+                code = self._coefficients(x, key, mix)
+                out = mix.add_linear_output(out, code, f"atoms:{key}", part.columns)
             mix.note(key, code)
             self._add_l1_cost(code, part, mix)
-            out = mix.add_linear_output(out, code, f"atoms:{key}", part.columns)
         return out
+
+    def works_by_position(self) -> bool:
+        """Return whether no cost is counted over all positions."""
+        return not self.config.l1
+
+    @property
+    def _is_plain(self) -> bool:
+        """True if one round of shrinkage, relative to the input, is all there is."""
+        return self.config.relative and self.config.rounds == 1 and not self.config.top_k
+
+    def _add_in_one(
+        self, x: Tensor, out: Tensor, key: str, mix: MemberMixture
+    ) -> tuple[Tensor, Tensor]:
+        """Return the output (n, t, o) with D S(E x) added, and S(E x) (n, t, m), in one step."""
+        from peftcore.methods.common.soft_threshold import add_sparse_combination
+
+        x = mix.narrow(x)
+        learned = self.config.learned_threshold
+        limit = mix(f"threshold:{key}", len(x)) if learned else x.new_tensor(self.config.threshold)
+        encode, atoms = (mix.weight_matrices(f"{k}:{key}", x) for k in ("encode", "atoms"))
+        return add_sparse_combination(out, x, encode, atoms, limit.to(x.dtype))
 
     def _coefficients(self, x: Tensor, key: str, mix: MemberMixture) -> Tensor:
         """Return the sparse coefficients (n, t, m) for inputs x (n, t, i)."""

@@ -76,6 +76,10 @@ class LoRA(Adapter):
         """List the modules with a target slice."""
         return sorted({part.path for part in self.parts})
 
+    def works_by_position(self) -> bool:
+        """Return True: a product is computed of each position by itself."""
+        return True
+
     def transform_output(self, path: str, x: Tensor, out: Tensor, mix: MemberMixture) -> Tensor:
         """Add (alpha / rank) up(down(x)) to the output (n, t, o) for input x (n, t, i)."""
         scale = self.config.alpha / self.config.rank

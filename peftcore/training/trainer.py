@@ -13,6 +13,7 @@ Axes: s seeds, v vertices, r rows of one seed, l layers.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -136,6 +137,16 @@ def cosine_penalty(stacked: Sequence[Tensor], pairs: Sequence[Sequence[int]]) ->
     return torch.nn.functional.cosine_similarity(one, other).square()
 
 
+def _scaled(grads: dict[str, Tensor], factors: Tensor) -> dict[str, Tensor]:
+    """Return gradients (s, v, …) times each seed's factor (s,), zero where that is zero."""
+    shaped = {name: factors.view(-1, *[1] * (g.dim() - 1)) for name, g in grads.items()}
+    # Not a product alone, since 0 · nan is nan.
+    return {
+        name: torch.where(shaped[name] > 0, grad * shaped[name], 0.0)
+        for name, grad in grads.items()
+    }
+
+
 class Trainer:
     """Trains an adapted model: tensors, optimiser, seeds and the best values of each so far."""
 
@@ -171,7 +182,7 @@ class Trainer:
         self.centroid: list[float] | None = None
         self.scores: list[float] | None = None
         self._learning_rates = self._base_learning_rates()
-        self._views, self.optimiser = self._optimiser()
+        self._views, self._group_rates, self.optimiser = self._optimiser()
 
     def _base_learning_rates(self) -> dict[str, float]:
         """Return each tensor's learning rate before the schedule."""
@@ -194,10 +205,13 @@ class Trainer:
             for name in self.adapted.trainable_tensors
         }
 
-    def _optimiser(self) -> tuple[list[tuple[str, int, Tensor]], torch.optim.Optimizer]:
+    def _optimiser(
+        self,
+    ) -> tuple[list[tuple[str, int, Tensor]], list[float], torch.optim.Optimizer]:
         """Build the optimiser over each seed's own view of each tensor: (name, seed or -1, view).
 
-        Views share memory with the stacked tensors. AdamW works number by number and needs none;
+        Returns the views, the learning rate of each group of them, and the optimiser. Views share
+        memory with the stacked tensors. AdamW works number by number and needs none;
         Adafactor scales by a tensor's size and gets one view per seed.
         """
         kind, t = self.spec.training.optimiser, self.spec.training
@@ -207,12 +221,18 @@ class Trainer:
                 views.append((name, -1, tensor.detach()))
             else:
                 views += [(name, s, tensor.detach()[s]) for s in range(len(self.seeds))]
-        # A group for each view, because each tensor has a learning rate of its own.
-        groups = [{"params": [view], "lr": self._learning_rates[name]} for name, _, view in views]
+        # Neighbours of one rate are a group, which AdamW steps in one call. Their order, by which
+        # a checkpoint numbers what the optimiser keeps, is that of the tensors.
+        neighbours = itertools.groupby(views, lambda view: self._learning_rates[view[0]])
+        groups = [{"params": [v for _, _, v in same], "lr": rate} for rate, same in neighbours]
         groups = groups or [{"params": [torch.zeros(())], "lr": 0.0}]  # it refuses to have none
+        rates = [
+            rate for rate, _ in itertools.groupby(self._learning_rates[v[0]] for v in views)
+        ] or [0.0]
         if kind == "adamw":
-            return views, torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay)
-        return views, torch.optim.Adafactor(groups, lr=1.0, weight_decay=t.weight_decay)
+            adamw = torch.optim.AdamW(groups, lr=1.0, weight_decay=t.weight_decay, fused=True)
+            return views, rates, adamw
+        return views, rates, torch.optim.Adafactor(groups, lr=1.0, weight_decay=t.weight_decay)
 
     @property
     def active_seeds(self) -> list[int]:
@@ -317,8 +337,9 @@ class Trainer:
         # values (active,); grads by name (s, v, …), zero for seeds that stopped.
         values, grads = self._within_memory(lambda: self._gradients(active))
         # One norm per seed: a norm over all would make seeds depend on each other.
-        squares = torch.stack([g.float().flatten(1).square().sum(1) for g in grads.values()]).sum(0)
-        norms = squares.sqrt()  # (s,): over all tensors of a seed, never across seeds
+        sizes_of = [torch.linalg.vector_norm(g.flatten(1).float(), dim=1) for g in grads.values()]
+        # (s,): over all tensors of a seed, never across seeds
+        norms = torch.linalg.vector_norm(torch.stack(sizes_of), dim=0)
         # Both numbers in one transfer: each one waits for the device.
         losses, sizes = torch.stack([values, norms[active]]).tolist()
         for i, loss, size in zip(active, losses, sizes, strict=True):
@@ -330,7 +351,9 @@ class Trainer:
         factors = (t.clip / (norms + 1e-6)).clamp(max=1.0)
         # A seed that diverged must not spread its nan through the shared optimiser step.
         factors = torch.where(norms.isfinite(), factors, torch.zeros_like(factors))
-        self._optimiser_step(grads, factors)
+        if not all(size + 1e-6 <= t.clip for size in sizes):  # nan is not, either
+            grads = _scaled(grads, factors)
+        self._optimiser_step(grads)
         self.step += 1
         return dict(zip(active, losses, strict=True))
 
@@ -384,16 +407,12 @@ class Trainer:
             # Here and not in the handler, because the error keeps the tensors alive.
             torch.cuda.empty_cache()
 
-    def _optimiser_step(self, grads: dict[str, Tensor], factors: Tensor) -> None:
-        """Clip each seed's gradients (s, v, …) by its factor (s,) and step."""
+    def _optimiser_step(self, grads: dict[str, Tensor]) -> None:
+        """Step by each seed's gradients (s, v, …), clipped already."""
         multiplier = lr_multiplier(self.spec.training, self.step)
-        # By `where`, since 0 times nan is nan.
-        for name, grad in grads.items():
-            shaped = factors.view(-1, *[1] * (grad.dim() - 1))  # (s, 1, …)
-            # Not a product alone, since 0 · nan is nan.
-            grads[name] = torch.where(shaped > 0, grad * shaped, torch.zeros_like(grad))
-        for (name, s, view), group in zip(self._views, self.optimiser.param_groups, strict=True):
-            group["lr"] = self._learning_rates[name] * multiplier
+        for rate, group in zip(self._group_rates, self.optimiser.param_groups, strict=True):
+            group["lr"] = rate * multiplier
+        for name, s, view in self._views:
             # A stopped seed has zero gradients; what AdamW still moves is undone by its best.
             view.grad = grads[name] if s < 0 else grads[name][s]
         self.optimiser.step()

@@ -22,11 +22,11 @@ def base_of(family, tiny):
     return build_family(family) if family in BUILT else tiny(family)
 
 
-@pytest.mark.parametrize("family", ["llama", "gpt2", *BUILT])
-@pytest.mark.parametrize("method", ["lora", "prompt_tuning", "prefix_tuning"])
+@pytest.mark.parametrize("family", ["llama", "gpt2", "bert", *BUILT])
+@pytest.mark.parametrize("method", ["lora", "prompt_tuning", "prefix_tuning", "atoms"])
 def test_losses_and_gradients_are_those_of_all_positions(tiny, family, method, monkeypatch):
     adapted = random_adapted(base_of(family, tiny), method)
-    batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES * 2)
+    batch = ExampleBatcher(adapted.base, ["yes", "no"]).batch(EXAMPLES * 2)
     found, gradients = losses_and_gradients(adapted, batch)
     monkeypatch.setattr(last_feed_forward, "READ_POSITIONS", Unset())
     wanted, all_gradients = losses_and_gradients(adapted, batch)
@@ -55,6 +55,7 @@ class Unset:
         ("gpt2", "transformer.h.1.mlp"),
         ("gpt_neox", "gpt_neox.layers.1.mlp"),
         ("gemma2", "model.layers.1.mlp"),
+        ("bert", "encoder.layer.1"),
         ("opt", None),
         ("t5", None),
     ],
@@ -64,12 +65,27 @@ def test_a_feed_forward_in_a_module_of_its_own_is_found(tiny, family, path):
     assert last_feed_forward.find_module(adapted.adapter) == path
 
 
-def test_one_that_an_adapter_enters_is_left_alone(tiny):
-    for method in ("lora", "atoms"):
-        adapted = random_adapted(tiny("llama"), method, components=["ffn"])
-        assert last_feed_forward.find_module(adapted.adapter) is None
-    below = random_adapted(tiny("llama"), "lora", components=["ffn"], last_layer=0)
-    assert last_feed_forward.find_module(below.adapter) == "model.layers.1.mlp"
+def test_one_that_an_adapter_enters_is_left_alone_unless_it_works_by_position(tiny):
+    place = lambda family, method, **settings: last_feed_forward.find_module(
+        random_adapted(tiny(family), method, components=["ffn"], **settings).adapter
+    )
+    assert place("llama", "vera") is None
+    assert place("llama", "vera", last_layer=0) == "model.layers.1.mlp"
+    assert place("llama", "lora") == "model.layers.1.mlp"
+    assert place("bert", "atoms") == "encoder.layer.1"
+    assert place("bert", "atoms", l1=0.5) is None  # which counts what every position gets
+
+
+def test_a_head_that_reads_all_tokens_gets_all_of_them(tiny):
+    adapted = random_adapted(tiny("bert"), "lora")
+    batch = ExampleBatcher(adapted.base, ["yes", "no"]).batch(EXAMPLES * 2)
+    seen = []
+    module = adapted.model.get_submodule("encoder.layer.1.output.dense")
+    module.register_forward_hook(lambda _, args, out: seen.append(out.shape[1]))
+    adapted.losses(batch, adapted.centroid())
+    adapted.towers = True
+    assert adapted._read_positions(batch) is None
+    assert seen == [1]
 
 
 def test_only_what_predicts_a_target_passes_through_it(tiny):

@@ -49,6 +49,23 @@ def test_at_threshold_zero_it_is_lora_of_that_rank(family):
     torch.testing.assert_close(mine, theirs, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("vertices", [1, 3])
+@pytest.mark.parametrize("settings", [{}, {"learned_threshold": False}, {"l1": 0.4}])
+def test_one_function_gives_what_plain_operations_give(tiny, vertices, settings, monkeypatch):
+    adapted = random_adapted(tiny("t5"), "atoms", (0, 1), vertices, **settings)
+    batch = ExampleBatcher(adapted.base, ()).batch(EXAMPLES * 2)
+    tensors = list(adapted.trainable_tensors.values())
+
+    def found():
+        losses = adapted.losses(batch, adapted.centroid(), with_costs=True)
+        return [losses, *torch.autograd.grad(losses.sum(), tensors)]
+
+    in_one = found()
+    monkeypatch.setattr(SparseAtoms, "_is_plain", False)
+    for one, other in zip(in_one, found(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
 @pytest.mark.parametrize("family", FAMILIES)
 def test_training_starts_at_the_base_model(tiny, family):
     before, plain = outputs_before_training(tiny(family), "atoms", rounds=3)
