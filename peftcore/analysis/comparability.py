@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
+from peftcore.runs.by_spec import remembered
 from peftcore.runs.spec import Evaluation, RunSpec
 
 SCORERS = ("sacrebleu", "rouge-score", "scikit-learn", "bert-score")  # versions that move a metric
@@ -49,23 +50,30 @@ def requirements(run: Comparable, *, across_bases: bool = False) -> list[Require
 
     Another base is another question, so bases and their weights must agree unless asked otherwise.
     """
-    spec, manifest = run.spec, run.manifest()
-    training, evaluation, seed_numbers = (
-        spec.training,
-        spec.evaluation,
-        spec.population.seed_numbers(),
-    )
+    asked, manifest = _asked(run.spec), run.manifest()
     data = str(manifest.get("data_hash") or "not recorded")
     weights = str((manifest.get("base") or {}).get("fingerprint") or "not recorded")
-    again = "train the missing runs with equal settings"
-    bases = [
-        Requirement("base", spec.base, "choose runs on one base, or compare across bases"),
-        Requirement("weights of the base", weights, "train again on the weights you have", "base"),
-    ]
+    of_weights = Requirement(
+        "weights of the base", weights, "train again on the weights you have", "base"
+    )
     return [
-        Requirement("task", spec.task, "choose runs of one task"),
+        asked["task"],
         Requirement("data", data, "train again on one state of the data", "task"),
-        *([] if across_bases else bases),
+        *([] if across_bases else (asked["base"], of_weights)),
+        *(term for name, term in asked.items() if name not in ("task", "base")),
+        Requirement("scoring packages", _scorers(manifest), "score all runs with one version"),
+    ]
+
+
+@remembered
+def _asked(spec: RunSpec) -> dict[str, Requirement]:
+    """Return by name the requirements that the spec alone decides."""
+    training, evaluation = spec.training, spec.evaluation
+    seed_numbers = spec.population.seed_numbers()
+    again = "train the missing runs with equal settings"
+    terms = [
+        Requirement("task", spec.task, "choose runs of one task"),
+        Requirement("base", spec.base, "choose runs on one base, or compare across bases"),
         Requirement("training examples of a seed", str(training.shots), again),
         Requirement("validation examples of a seed", str(training.dev), again),
         Requirement(
@@ -75,8 +83,8 @@ def requirements(run: Comparable, *, across_bases: bool = False) -> list[Require
         Requirement("limit of answered examples", str(evaluation.limit), again),
         Requirement("protocol of evaluation", evaluation.protocol, again),
         Requirement("decoding", _decoding(evaluation), again),
-        Requirement("scoring packages", _scorers(manifest), "score all runs with one version"),
     ]
+    return {term.name: term for term in terms}
 
 
 def _decoding(evaluation: Evaluation) -> str:

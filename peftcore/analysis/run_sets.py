@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,6 +12,7 @@ import pandas as pd
 
 from peftcore.analysis.settings_table import all_settings, group_by_setting
 from peftcore.runs.annotation import Annotation
+from peftcore.runs.by_spec import remembered
 from peftcore.runs.spec import RunSpec
 
 GROUP_COLUMNS = ["value", "runs", "seeds", "metric", "mean", "sd", "low", "high"]
@@ -30,10 +30,10 @@ class ListedRun:
     score: float | None = None
     shipped: bool = False
 
-    @functools.cached_property
-    def setting_texts(self) -> dict[str, str]:
+    @property
+    def setting_texts(self) -> Mapping[str, str]:
         """Dotted name of every setting → its value as text."""
-        return {name: setting_text(value) for name, value in all_settings(self.spec).items()}
+        return _setting_texts(self.spec)
 
     def manifest(self) -> dict[str, Any]:
         """Return nothing: a list does not say what produced a run."""
@@ -82,6 +82,11 @@ class RunFilter:
             (run.id, spec.task, spec.base, spec.method, own.name, own.note, *own.tags)
         ).casefold()
         return all(word in place for word in words)
+
+
+@remembered
+def _setting_texts(spec: RunSpec) -> Mapping[str, str]:
+    return {name: setting_text(value) for name, value in all_settings(spec).items()}
 
 
 def setting_text(value: object) -> str:

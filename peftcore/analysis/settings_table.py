@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from peftcore.analysis.comparability import Comparable
+from peftcore.runs.by_spec import remembered
 from peftcore.runs.spec import RunSpec
 
 if TYPE_CHECKING:
     from peftcore.analysis.inference import SeedItemTable  # loads scipy, which names do not need
 
 
-def flat_settings(spec: RunSpec) -> dict[str, Any]:
+@remembered
+def flat_settings(spec: RunSpec) -> Mapping[str, Any]:
     """Return everything but base, task and method by dotted name."""
     sections = {
         "settings": spec.settings,
@@ -31,7 +33,7 @@ def flat_settings(spec: RunSpec) -> dict[str, Any]:
 def all_settings(spec: RunSpec) -> dict[str, Any]:
     """Return base, task, method, start and every setting by dotted name."""
     names = {"base": spec.base, "task": spec.task, "method": spec.method}
-    return names | flat_settings(spec) | ({"start": spec.start} if spec.start else {})
+    return names | dict(flat_settings(spec)) | ({"start": spec.start} if spec.start else {})
 
 
 def tabulate_settings(runs: Sequence[Comparable]) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from peftcore.analysis.comparability import Comparable
 from peftcore.analysis.settings_table import flat_settings
 from peftcore.errors import BadInput
 from peftcore.reports.styles import RunStyle, style_of_method
+from peftcore.runs.by_spec import remembered
 from peftcore.runs.spec import RunSpec
 from peftcore.training.planning import SIMPLEX_FIELDS
 
@@ -151,6 +152,7 @@ def _is_list(value: object) -> bool:
     return isinstance(value, list | tuple)
 
 
+@remembered
 def _deciding_settings(spec: RunSpec) -> dict[str, Any]:
     """Return a spec's settings by dotted name, without those that decide nothing in it."""
     idle = set()

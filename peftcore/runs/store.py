@@ -151,7 +151,9 @@ class Run(JobFolder[RunStatus]):
 
     def scores(self) -> dict[str, list[float]]:
         """Read metric → one value per seed; empty before the run is scored."""
-        stored = atomic_files.read_json(self.folder / "scores.json")
+        file = f"{self.folder}/scores.json"
+        stamp = atomic_files.file_stamp(file)
+        stored = _read_object(file, stamp) if stamp else {}
         return {
             name: [math.nan if v is None else float(v) for v in vs] for name, vs in stored.items()
         }
@@ -365,6 +367,9 @@ class RunStore:
             self.folder,
             *(self._shipped_folders if include_demos else ()),
         ):
+            # Most runs of a sweep are not there yet, and looking for damage asks for ten files.
+            if not os.path.lexists(f"{folder}/{run_id}"):
+                continue
             run = _load_run(self._path(folder, run_id), folder != self.folder)
             if run:
                 return run

@@ -18,6 +18,7 @@ import pandas as pd
 from peftcore.adapters import measured_rates
 from peftcore.errors import BadInput
 from peftcore.reports.tuning import TriedRates
+from peftcore.runs.by_spec import remembered
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run
 from peftcore.sweeps.learning_rate import LearningRateTrial, finished_trials
@@ -51,7 +52,8 @@ def find_budget(run: Run, runs: Iterable[Run]) -> TuningBudget:
     wanted = _what_is_tuned(run.spec)
     groups: dict[tuple[int, int, str], dict[float, Run]] = {}
     for each in (run, *runs):
-        if each.status().state != "done" or _what_is_tuned(each.spec) != wanted:
+        # Of thousands of runs few are alike, and a status is read from its file.
+        if _what_is_tuned(each.spec) != wanted or each.status().state != "done":
             continue
         size = each.spec.training.steps, each.spec.population.seeds
         key = (*size, _size_digest(each.spec))
@@ -79,6 +81,7 @@ def _kept_search(run: Run) -> tuple[LearningRateTrial, ...] | None:
     )
 
 
+@remembered
 def _what_is_tuned(spec: RunSpec) -> str:
     """Return all that tries of a rate share, as text."""
     value = spec.model_dump(mode="json")
