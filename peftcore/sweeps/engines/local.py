@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
@@ -55,12 +56,12 @@ class LocalEngine:
         """Yield each shard's outcome; after `stop` only of those that were being trained."""
         context = multiprocessing.get_context("spawn")
         self._stop = context.Event()
-        waiting, attempts = list(shards), dict[str, int]()
+        waiting, attempts = deque(shards), dict[str, int]()
         try:
             while waiting or any(worker.shard for worker in self._workers):
                 if stop():
                     self._stop.set()
-                    waiting = []
+                    waiting.clear()
                 self._assign_shards(context, waiting)
                 for worker in self._ready_workers():
                     outcome = self._receive_outcome(worker)
@@ -71,7 +72,7 @@ class LocalEngine:
         finally:
             self._shut_down()
 
-    def _assign_shards(self, context: Any, waiting: list[Shard]) -> None:
+    def _assign_shards(self, context: Any, waiting: deque[Shard]) -> None:
         """Give waiting shards to idle processes, starting new ones where allowed."""
         while waiting:
             idle = next((helper for helper in self._workers if helper.shard is None), None)
@@ -79,7 +80,7 @@ class LocalEngine:
                 if len(self._workers) >= self.processes:
                     return
                 idle = self._start_worker(context)
-            idle.shard = waiting.pop(0)
+            idle.shard = waiting.popleft()
             with contextlib.suppress(OSError):  # died while idle: noticed where it is heard
                 idle.pipe.send(idle.shard)
 
@@ -118,7 +119,7 @@ class LocalEngine:
         return outcome
 
     def _retry_or_fail(
-        self, worker: _WorkerProcess, waiting: list[Shard], attempts: dict[str, int]
+        self, worker: _WorkerProcess, waiting: deque[Shard], attempts: dict[str, int]
     ) -> Iterator[ShardOutcome]:
         """Try the shard of a dead process once more, or yield that it failed."""
         assert worker.shard is not None
@@ -127,7 +128,7 @@ class LocalEngine:
         if self._stop.is_set():
             return
         if attempts[shard_id] <= MAX_ATTEMPTS:
-            waiting.insert(0, worker.shard)
+            waiting.appendleft(worker.shard)
             return
         message = (
             f"Its process died {MAX_ATTEMPTS} times (exit status {worker.process.exitcode}); "
