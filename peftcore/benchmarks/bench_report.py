@@ -30,6 +30,11 @@ def number_column(name: str, form: str = ".3g") -> CellFormat:
     return lambda row: format(row[name], form)
 
 
+def optional_column(name: str, form: str = ".3g") -> CellFormat:
+    """Return the format of a column of numbers that some rows lack."""
+    return lambda row: format(row[name], form) if name in row else ""
+
+
 def text_column(name: str) -> CellFormat:
     """Return the format of a column of texts."""
     return lambda row: str(row[name])
@@ -226,6 +231,35 @@ SECTIONS = (
             "action": text_column("action"),
             "median ms": number_column("median_ms", ".0f"),
             "slowest ms": number_column("slowest_ms", ".0f"),
+        },
+    ),
+    Section(
+        "store",
+        "Pages with very many runs",
+        "Chromium with made-up runs, and with an empty store in the same call: milliseconds until "
+        "nothing on the page changes any more. Last, what the server holds in memory.",
+        {
+            "page": text_column("page"),
+            "action": text_column("action"),
+            "empty, ms": optional_column("empty_ms", ".0f"),
+            "median ms": optional_column("median_ms", ".0f"),
+            "slowest ms": optional_column("slowest_ms", ".0f"),
+            "memory, MiB": optional_column("memory_mib", ".0f"),
+        },
+    ),
+    Section(
+        "sweeps",
+        "Sweeps of very many cells",
+        "Made-up cells and fake work: processor time of the process that lists, asks for states, "
+        "tabulates, hands out and collects. Below, a model of costs: hours on so many cards if a "
+        "cell trains for as long as stands above the table, and the share of them that all the "
+        "rest takes in one process; what breaks first is what reaches 100 %.",
+        {
+            "cells": text_column("cells"),
+            "what": text_column("what"),
+            "seconds": number_column("seconds", ".2f"),
+            "ms a cell": number_column("ms_a_cell", ".3f"),
+            "share of all the rest": optional_column("control_share", ".2%"),
         },
     ),
     Section(

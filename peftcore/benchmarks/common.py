@@ -46,13 +46,18 @@ def with_machine_info(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def machine_info() -> dict[str, Any]:
-    """Describe the machine, which stands beside every figure."""
+    """Describe the machine, which stands beside every figure, and how busy it was just now.
+
+    The load is of the last five minutes; above the number of cores, wall times are those of a
+    loaded machine.
+    """
     return {
         "processor": platform.processor() or platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "torch": torch.__version__,
         "python": platform.python_version(),
+        "load": round(os.getloadavg()[1], 1) if hasattr(os, "getloadavg") else "unknown",
     }
 
 

@@ -101,6 +101,38 @@ GOALS = (
         at_most=True,
         unit=" ms",
     ),
+    Goal(
+        "store",
+        "a switch of pages with 2,000 runs",
+        500.0,
+        _when("median_ms", action="switch to it, and back home"),
+        at_most=True,
+        unit=" ms",
+    ),
+    Goal(
+        "store",
+        "first paint of a new server with 2,000 runs",
+        3000.0,
+        _when("median_ms", action="first paint of a new server"),
+        at_most=True,
+        unit=" ms",
+    ),
+    Goal(
+        "store",
+        "memory of a server with 20 visitors and 2,000 runs",
+        1024.0,
+        _when("memory_mib", action="20 visitors at once"),
+        at_most=True,
+        unit=" MiB",
+    ),
+    Goal(
+        "sweeps",
+        "a state for each cell of a sweep",
+        1.0,
+        _when("ms_a_cell", what="status: a state for each"),
+        at_most=True,
+        unit=" ms a cell",
+    ),
     Goal("compare", "a click on Compare under size", 500.0, _click, at_most=True, unit=" ms"),
 )
 
