@@ -14,11 +14,12 @@ from app.figures import layout as panel_layout
 from app.figures.theme import NEUTRAL, TEMPLATE, method_colour, plotly_text, with_opacity
 from peftcore.labs.toys.capacity import SYMBOLS, PositionTrace
 from peftcore.labs.toys.recipes import TASKS
-from peftcore.labs.toys.results import ResultRow
+from peftcore.labs.toys.results import ResultRow, StageResult
 
 CHART_COLOUR = "#0072B2"
 COLUMN_LABEL_WIDTH, ROW_LABEL_WIDTH = 18, 15  # characters of a line below a column and beside a row
 TITLE_WIDTH = 22  # characters of a line above one of three heads
+LOSS_TICKS = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 3)  # nats, on a logarithmic axis
 MARK_COLOUR = "#D55E00"  # around cells to look at
 ADAPTATION_COLOURS = {
     "pretrained": NEUTRAL,
@@ -137,9 +138,35 @@ def exact_match_table(rows: Sequence[ResultRow]) -> pd.DataFrame:
 
 def stage_loss_curves(losses: Mapping[str, Sequence[Sequence[Any]]]) -> go.Figure:
     """Training loss of every stage: [step, [loss of each seed]] → mean thick, seeds thin."""
+    figure = _curves_by_step(losses, ".3f")
+    figure.update_yaxes(title_text="Training loss (nats)", rangemode="tozero")
+    figure.update_layout(title={"text": "Loss on the digits of the answer; thin lines are seeds"})
+    return figure
+
+
+def share_right_curves(shares: Mapping[str, Sequence[Sequence[Any]]]) -> go.Figure:
+    """Training sequences answered in full: [step, [percent of each seed]] → mean, seeds thin."""
+    figure = _curves_by_step(shares, ".1f")
+    figure.update_yaxes(title_text="Right in training (%)", range=[0, 102])
+    figure.update_layout(title={"text": "Right in every digit (%); thin lines are seeds"})
+    return figure
+
+
+def share_right_curves_alt(shares: Mapping[str, Sequence[Sequence[Any]]]) -> str:
+    """The curves in words."""
+    ends = [
+        f"{adaptation_title(stage)} ends at {np.mean(points[-1][1]):.1f} percent"
+        for stage, points in shares.items()
+        if points
+    ]
+    return "Right in training. " + "; ".join(ends)
+
+
+def _curves_by_step(series: Mapping[str, Sequence[Sequence[Any]]], number: str) -> go.Figure:
+    """Draw [step, [value of each seed]] of every stage, on hover in this format of numbers."""
     figure = go.Figure(layout={"template": TEMPLATE, "height": 340})
     dashes = ("solid", "dash", "dot", "dashdot", "longdash")
-    for index, (stage, points) in enumerate(losses.items()):
+    for index, (stage, points) in enumerate(series.items()):
         if not points:
             continue
         steps = [step for step, _ in points]
@@ -160,11 +187,9 @@ def stage_loss_curves(losses: Mapping[str, Sequence[Sequence[Any]]]) -> go.Figur
             mode="lines",
             line={"color": stage_colour, "width": 2.5, "dash": dashes[index % len(dashes)]},
             name=adaptation_title(stage),
-            hovertemplate="step %{x}: %{y:.3f}<extra>%{fullData.name}</extra>",
+            hovertemplate=f"step %{{x}}: %{{y:{number}}}<extra>%{{fullData.name}}</extra>",
         )
     figure.update_xaxes(title_text="Optimiser step", rangemode="tozero")
-    figure.update_yaxes(title_text="Training loss (nats)", rangemode="tozero")
-    figure.update_layout(title={"text": "Loss on the digits of the answer; thin lines are seeds"})
     return figure
 
 
@@ -177,6 +202,71 @@ def stage_loss_curves_alt(losses: Mapping[str, Sequence[Sequence[Any]]]) -> str:
         if points
     ]
     return "Training loss. " + "; ".join(ends)
+
+
+def start_table(trained: Mapping[str, StageResult]) -> pd.DataFrame:
+    """Every start of every seed: its last training loss, and the score of the one that was kept."""
+    rows = []
+    for name, result in trained.items():
+        task = result.stage["task"]
+        for index, losses in enumerate(result.start_losses):
+            kept = int(np.argmin(losses))
+            rows += [
+                {
+                    "Adaptation": adaptation_title(name),
+                    "Seed": result.seeds[index],
+                    "Start": start,
+                    "Training loss": loss,
+                    "Kept": start == kept,
+                    "Exact match (%)": result.exact_match[task][index] if start == kept else None,
+                }
+                for start, loss in enumerate(losses)
+            ]
+    return pd.DataFrame(rows)
+
+
+def start_losses_chart(trained: Mapping[str, StageResult]) -> go.Figure:
+    """Last training loss of every start, seeds side by side; the one that was kept is filled."""
+    table = start_table(trained)
+    names = list(dict.fromkeys(table["Adaptation"]))
+    seeds = sorted(set(table["Seed"]))
+    spread = 0.6 / max(1, len(seeds))  # of an adaptation's place for each seed
+    table["place"] = [
+        names.index(name) + spread * (seeds.index(seed) - (len(seeds) - 1) / 2)
+        for name, seed in zip(table["Adaptation"], table["Seed"], strict=True)
+    ]
+    figure = go.Figure(layout={"template": TEMPLATE, "height": 340})
+    for is_kept, symbol, label in ((False, "circle-open", "not kept"), (True, "circle", "kept")):
+        rows = table[table["Kept"] == is_kept]
+        figure.add_scatter(
+            x=rows["place"],
+            y=rows["Training loss"],
+            mode="markers",
+            marker={"symbol": symbol, "size": 8, "color": ADAPTATION_COLOURS["prefix"]},
+            customdata=rows[["Seed", "Start"]].to_numpy(),
+            hovertemplate="seed %{customdata[0]}, start %{customdata[1]}: %{y:.3g}<extra></extra>",
+            name=label,
+        )
+    figure.update_xaxes(
+        tickvals=list(range(len(names))),
+        ticktext=["<br>".join(wrap(name, ROW_LABEL_WIDTH)) for name in names],
+        showgrid=False,
+    )
+    figure.update_yaxes(
+        title_text="Last training loss (nats)", type="log", tickvals=LOSS_TICKS, minor={"ticks": ""}
+    )
+    figure.update_layout(title={"text": "Starts of every seed, seeds from left to right"})
+    return figure
+
+
+def start_losses_alt(trained: Mapping[str, StageResult]) -> str:
+    """The starts in words."""
+    table = start_table(trained)
+    parts = [
+        f"{name} from {rows['Training loss'].min():.2g} to {rows['Training loss'].max():.2g}"
+        for name, rows in table.groupby("Adaptation", sort=False)
+    ]
+    return "Last training loss of every start. " + "; ".join(parts)
 
 
 def variant_heatmaps(

@@ -9,10 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from peftcore import paths
-from peftcore.experiments import papers, published, studies
+from peftcore.experiments import papers, published, studies, toy_tables
 from peftcore.system.markdown_blocks import replace_block
 
 README = paths.ROOT / "README.md"
+TOYS_README = paths.ASSETS / "toys" / "README.md"
 SWEEPS_README = paths.ROOT / "peftcore" / "sweeps" / "README.md"
 
 BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
@@ -20,6 +21,7 @@ BLOCKS: dict[str, tuple[Path, Callable[[], str]]] = {
     "demo-runs": (README, published.demo_block),
     "spelling-runs": (README, lambda: published.demo_block("miniworld_nli")),
     "ladder": (README, published.ladder_block),
+    "toys": (TOYS_README, toy_tables.toys_block),
     "sweep-runs": (SWEEPS_README, published.sweep_block),
     "study-verdicts": (README, lambda: published.study_block(studies.read(published.MEASURED))),
 }

@@ -30,6 +30,11 @@ class ResultSource:
         """The table, as far as it has come."""
         return list(results.result_rows(self.folder, self.recipe, self.seeds))
 
+    def with_several_starts(self) -> list[tuple[Stage, results.StageResult]]:
+        """The adaptations that had more than one start for each seed, with their results."""
+        stages = results.completed_stages(self.folder, self.recipe, self.seeds)
+        return [(stage, result) for stage, result in stages if stage.starts > 1]
+
 
 def result_sources(number: str) -> list[ResultSource]:
     """The shipped results of an experiment, and those of this machine; only what has a table."""

@@ -12,9 +12,14 @@ from app.ui.frame import provenance
 from app.ui.widgets import escape_markdown
 from peftcore.analysis import change_sentences, judgement
 from peftcore.analysis.comparison import paired_difference
-from peftcore.labs.toys.recipes import SOURCE, TASKS, Recipe, find_recipe
+from peftcore.labs.toys.recipes import SOURCE, TASKS, Recipe, Stage, find_recipe
 from peftcore.labs.toys.request import ToyRequest
-from peftcore.labs.toys.results import ResultRow, completed_stages
+from peftcore.labs.toys.results import (
+    ResultRow,
+    StageResult,
+    completed_stages,
+    elicited_in_words,
+)
 
 Cells = Mapping[tuple[str, str], ResultRow]  # by adaptation and task
 COMPARED = {  # by experiment: what is judged against what, each an adaptation and a task
@@ -46,6 +51,9 @@ NAMED = {  # by experiment: the form of its sentence, and the cells whose scores
         COMPARED["04"],
     ),
 }
+ELICITING = "02"  # the experiment whose skills the base has
+LAST_PART = 1 / 6  # of the steps, over which curves should be flat
+POOR_START = 2.0  # times the loss of the start that was kept
 FAR_FROM_PAPER = 15.0  # points from which a score here says something else than the paper's
 
 
@@ -68,11 +76,42 @@ def experiment_guard(number: str, rows: Sequence[ResultRow]) -> str:
         verdict = change_sentences.change_in_words(gap, ".1f", judgement.DEFAULT_MARGIN)
         names = (key[0].partition(":")[0] for key in (one, other))
         parts.append("{} against {}, in points: ".format(*names).capitalize() + verdict)
+    if number == ELICITING:
+        parts += filter(None, [elicited_in_words(rows).capitalize()])
     constant = next((row.constant for row in rows if row.constant is not None), None)
     if constant is not None:
         parts.append(f"always giving one answer gets {constant:.1f} % of counting")
     parts.append("intervals are about other seeds on the same test sequences")
     return escape_markdown(" · ".join(parts))
+
+
+def training_note(trained: Sequence[tuple[Stage, StageResult]]) -> str:
+    """How adaptations with several starts were trained, what starts matter, whether it was flat."""
+    first = trained[0][0]
+    losses = [seed for _, result in trained for seed in result.start_losses]
+    poor = sum(max(seed) > POOR_START * min(seed) for seed in losses)
+    falling = ", falling to nothing" if first.falling else ""
+    return (
+        f"Each adaptation has {first.starts} starts for every seed, trained side by side on the "
+        f"same sequences; the one with the lowest training loss is kept. {first.steps:,} steps at "
+        f"a rate of {first.rate:g}{falling}. In {poor} of {len(losses)} cases another start ends "
+        f"at over {POOR_START:g} times the loss that was kept. {_flatness(trained)}"
+    )
+
+
+def _flatness(trained: Sequence[tuple[Stage, StageResult]]) -> str:
+    """How much the share right in training still rises at the end, at most over adaptations."""
+    rises = {}
+    for stage, result in trained:
+        if not result.right:
+            return ""
+        before = [values for step, values in result.right if step <= stage.steps * (1 - LAST_PART)]
+        rises[stage.name] = float(np.mean(result.right[-1][1]) - np.mean(before[-1]))
+    name = max(rises, key=lambda each: rises[each])
+    return (
+        "Over the last sixth of the steps the mean share right in training rises by at most "
+        f"{rises[name]:.1f} points ({adaptation_title(name)})."
+    )
 
 
 def paper_note(here: Recipe, rows: Sequence[ResultRow]) -> str:
@@ -102,7 +141,9 @@ def _cells(rows: Sequence[ResultRow]) -> Cells:
 
 
 def _percent(row: ResultRow) -> str:
-    return f"{row.summary} seeds" if row.groups else f"{row.mean:.1f} %"
+    if row.groups is None:
+        return f"{row.mean:.1f} %"
+    return f"{row.groups.above} of {row.groups.n} seeds above {row.groups.threshold:g} %"
 
 
 def quiet_line(source: ResultSource) -> str:

@@ -40,8 +40,8 @@ QUESTIONS: Mapping[str, str] = {
     "it hedges. A prefix cannot teach it anything new, but it can select which of its skills is "
     "wanted.",
     "03": "Two things no sequence of pretraining ever asked for: a composition of two skills that "
-    "were seen, and counting, which is foreign. At full size and with half a million steps a "
-    "prefix learns the composition; at this size it looks unlearnable for a prefix.",
+    "were seen, and counting, which is foreign. The paper's prefix learns the composition "
+    "at full size in half a million steps, and does not learn to count.",
     "04": "The same counting task, once with a prefix and once with rank-1 LoRA on the perceptron, "
     "with equally many trainable parameters and steps. What matters is what they can reach, not "
     "how many there are.",
@@ -99,7 +99,32 @@ def show_experiment(frame: Frame, number: str) -> None:
             if wait_for_imports.ready_or_wait(LAB):
                 _show_heads(frame, controls, source, digits)
     with frame.below:
+        _show_starts(source)
         _show_run_panel(number)
+
+
+def _show_starts(source: cache.ResultSource) -> None:
+    """Where adaptations have several starts: how each ended, and how what was kept learnt."""
+    trained = source.with_several_starts()
+    if not trained:
+        return
+    results = {stage.name: result for stage, result in trained}
+    with st.expander("How they were trained", icon=":material/restart_alt:"):
+        st.markdown(escape_markdown(findings.training_note(trained)))
+        chart(
+            figures.start_losses_chart(results),
+            key="toys.starts",
+            name=f"toys-{source.recipe.number}-starts",
+            alt=figures.start_losses_alt(results),
+            table=lambda: figures.start_table(results),
+        )
+        shares = {name: result.right for name, result in results.items() if result.right}
+        chart(
+            figures.share_right_curves(shares),
+            key="toys.right",
+            name=f"toys-{source.recipe.number}-right",
+            alt=figures.share_right_curves_alt(shares),
+        )
 
 
 def _pick_source(

@@ -143,7 +143,9 @@ _STAGES: Mapping[tuple[RecipeSize, ExperimentNumber], tuple[Stage, ...]] = {
         ("full", "descending", 1500, 2e-3),
         ("prefix", "descending", 3000, 5e-2),
     ),
-    ("cpu", "02"): _stages(("pretrain", "mixture", 2500, 2e-3), *_prefixes(1500, 1e-2)),
+    ("cpu", "02"): _stages(
+        ("pretrain", "mixture", 5000, 2e-3), *_prefixes(2000, 3e-2), falling=True, starts=4
+    ),
     ("cpu", "03"): _stages(
         ("pretrain", "mixture", 5000, 1e-3),
         ("prefix", "ascending", 1500, 1e-2),
@@ -180,6 +182,8 @@ _TEST_TASKS: Mapping[ExperimentNumber, tuple[str, ...]] = {
     "03": (*MIXTURE, "ascending_add1", "histogram"),
     "04": _HARD_TASKS,
 }
+# Percent right from which a skill counts as elicited: about what the authors show for sorting.
+ELICITED: Mapping[str, float] = {"ascending": 94.0, "descending": 83.0, "add1": 94.0, "add2": 83.0}
 QUICK_DIVISOR = 20  # a quick recipe takes this share of the processor recipe's steps
 
 

@@ -19,7 +19,7 @@ from peftcore import paths
 from peftcore.analysis.comparison import interval
 from peftcore.analysis.few_seeds import SeedGroups, groups_of_scores
 from peftcore.labs.toys.guessing import constant_answer
-from peftcore.labs.toys.recipes import Recipe, Stage, reported_exact_match
+from peftcore.labs.toys.recipes import ELICITED, TASKS, Recipe, Stage, reported_exact_match
 from peftcore.system import atomic_files
 
 if TYPE_CHECKING:
@@ -172,3 +172,14 @@ def result_rows(folder: Path, recipe: Recipe, seeds: Sequence[int]) -> Iterator[
                 constant=100 * constant_answer(shape.length) if task == "histogram" else None,
                 groups=groups_of_scores(np.array(values, dtype=float), (0.0, 100.0)),
             )
+
+
+def elicited_in_words(rows: Sequence[ResultRow]) -> str:
+    """Say in how many pretrained models a prefix elicits each skill; empty without any."""
+    cells, found = {(row.adaptation, row.task): row for row in rows}, []
+    for task, goal in ELICITED.items():
+        row = cells.get((f"prefix: {task}", task))
+        if row:
+            reached = sum(round(value, 2) >= goal for value in row.seeds)  # of single precision
+            found.append(f"{TASKS[task]} {goal:g} % in {reached} of {len(row.seeds)}")
+    return f"reached by pretrained models: {', '.join(found)}" if found else ""

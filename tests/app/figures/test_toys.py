@@ -5,7 +5,7 @@ import pytest
 
 from app.figures import toys as figures
 from peftcore.labs.toys import capacity
-from peftcore.labs.toys.results import ResultRow
+from peftcore.labs.toys.results import ResultRow, StageResult
 
 
 def row(adaptation, task, mean, **extra):
@@ -47,6 +47,48 @@ def test_learning_shows_the_mean_thick_and_seeds_thin():
     assert len(figure.data) == 3
     assert list(figure.data[2].y) == [3.0, 1.5]
     assert "from 3.00 to 1.50" in figures.stage_loss_curves_alt(losses)
+
+
+def trained_twice():
+    """A prefix of two seeds with two starts each, of which the second and the first are kept."""
+    return StageResult(
+        key="k",
+        stage={"kind": "prefix", "task": "add1", "steps": 12, "rate": 0.03, "starts": 2},
+        shape={},
+        seeds=[0, 1],
+        numbers=96,
+        seconds=1.0,
+        tested=1600,
+        exact_match={"add1": [70.0, 99.0]},
+        losses=[],
+        made_with={},
+        right=[[6, [10.0, 20.0]], [10, [60.0, 90.0]], [12, [70.0, 98.0]]],
+        start_losses=[[0.5, 0.2], [0.01, 1.5]],
+    )
+
+
+def test_of_every_seed_the_start_of_lowest_loss_is_filled_and_has_the_score():
+    trained = {"prefix: add1": trained_twice()}
+    table = figures.start_table(trained)
+    kept = table[table["Kept"]]
+    assert kept[["Seed", "Start", "Training loss"]].to_numpy().tolist() == [
+        [0, 1, 0.2],
+        [1, 0, 0.01],
+    ]
+    assert kept["Exact match (%)"].tolist() == [70.0, 99.0]
+    assert table[~table["Kept"]]["Exact match (%)"].isna().all()
+    left, filled = figures.start_losses_chart(trained).data
+    assert list(left.y) == [0.5, 1.5]
+    assert list(filled.y) == [0.2, 0.01]
+    assert filled.x[0] == left.x[0] < filled.x[1] == left.x[1]  # one place for each seed
+    assert "add one to each digit from 0.01 to 1.5" in figures.start_losses_alt(trained)
+
+
+def test_what_was_right_in_training_is_drawn_by_step():
+    shares = {"prefix: add1": trained_twice().right}
+    figure = figures.share_right_curves(shares)
+    assert list(figure.data[-1].y) == [15.0, 75.0, 84.0]
+    assert "ends at 84.0 percent" in figures.share_right_curves_alt(shares)
 
 
 def test_heads_share_a_scale_and_keep_positions_in_front_apart():

@@ -38,3 +38,14 @@ def test_every_experiment_is_shipped_whole_with_five_seeds(number):
         assert prefix.numbers == lora.numbers
         assert prefix.mean < prefix.constant < lora.low
         assert found["rank-1 LoRA: ascending_add1", "ascending_add1"].mean > 90
+
+
+def test_skills_are_counted_by_pretrained_models_that_reach_them():
+    def row(task, seeds):
+        mean = sum(seeds) / len(seeds)
+        return results.ResultRow("m", f"prefix: {task}", task, task, 96, mean, 0, 1, seeds, 1, None)
+
+    assert results.elicited_in_words([row("add1", [94.0, 93.9, 100.0])]) == (
+        "reached by pretrained models: add one to each digit 94 % in 2 of 3"
+    )
+    assert results.elicited_in_words([]) == ""

@@ -25,8 +25,8 @@ def test_shipped_results_are_shown_with_seeds_and_the_papers_figures():
 
 
 def test_an_experiment_says_where_it_is_far_from_the_papers_figures():
-    shown = words(open_page("toys", view="02"))
-    assert "sort descending: 83.7 % there, 56.5 % here" in shown
+    shown = words(open_page("toys", view="04"))
+    assert "count how often each digit occurs: 92.4 % there, 25.3 % here" in shown
     assert "Not the paper" not in words(open_page("toys"))  # 01 is near
 
 
@@ -44,6 +44,16 @@ def test_without_results_it_says_so_and_offers_a_run(monkeypatch, tmp_path):
     page = open_page("toys")
     assert "No results of this experiment are here yet" in words(page)
     assert page.button(key=f"toys.start.{QUICK.id}")
+
+
+def test_several_starts_are_shown_with_what_they_came_to():
+    page = open_page("toys", view="02")
+    assert "How they were trained" in [found.label for found in page.expander]
+    shown = words(page).replace("\\", "")
+    assert re.search(r"In \d+ of 20 cases another start ends at over 2 times the loss", shown)
+    assert re.search(r"share right in training rises by at most -?\d+\.\d points", shown)
+    assert "add two to each digit 83 % in" in shown
+    assert "How they were trained" not in [found.label for found in open_page("toys").expander]
 
 
 def test_every_variant_answers_a_typed_string():
