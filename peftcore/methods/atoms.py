@@ -106,6 +106,15 @@ class SparseAtoms(Adapter):
             description="Weight of the mean size of coefficients in the training loss",
             json_schema_extra={"advanced": True},
         )
+        overlap: float = Field(
+            0.0,
+            ge=0,
+            le=100,
+            title="Overlap penalty",
+            description="Weight of the mean squared cosine between two atoms of a matrix in the "
+            "training loss: atoms are to write in directions of their own",
+            json_schema_extra={"advanced": True},
+        )
         top_k: int = Field(
             0,
             ge=0,
@@ -208,6 +217,9 @@ class SparseAtoms(Adapter):
                 out = mix.add_linear_output(out, code, f"atoms:{key}", part.columns)
             mix.note(key, code)
             self._add_l1_cost(code, part, mix)
+            if self.config.overlap:
+                cost = mean_overlap(mix(f"atoms:{key}", len(x)))
+                mix.add_cost(cost * (self.config.overlap / len(self.matrices)))
         return out
 
     def works_by_position(self) -> bool:
@@ -277,6 +289,19 @@ class SparseAtoms(Adapter):
         real = mix.token_masks["encoder" if reads_encoder else part.stack].to(code.dtype)
         size = (code.abs().mean(-1) * real).sum(1) / real.sum(1)
         mix.add_cost(size * (self.config.l1 / len(self.matrices)))
+
+
+def mean_overlap(atoms: Tensor) -> Tensor:
+    """Return the mean squared cosine (n,) between two different atoms of (n, m, o); 0 for one."""
+    from torch.nn.functional import normalize
+
+    count = atoms.shape[1]
+    if count == 1:
+        return atoms.new_zeros(len(atoms))
+    unit = normalize(atoms, dim=-1)  # atoms that are still zero stay zero, and cost nothing
+    cosines = unit @ unit.mT
+    own = cosines.diagonal(dim1=-2, dim2=-1).square().sum(-1)
+    return (cosines.square().sum((-2, -1)) - own) / (count * (count - 1))
 
 
 def _shape(part: TargetSlice) -> str:

@@ -8,7 +8,7 @@ from support.bases import FAMILIES, build_tiny
 from peftcore.adapters.adapted_model import AdaptedModel
 from peftcore.adapters.initializers import SeededInitializer
 from peftcore.errors import BadInput
-from peftcore.methods.atoms import SparseAtoms
+from peftcore.methods.atoms import SparseAtoms, mean_overlap
 from peftcore.models.batching import ExampleBatcher
 from peftcore.models.target_modules import layer_key
 
@@ -150,6 +150,29 @@ def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
             sizes.append(notes[layer_key(part)][row][real].abs().mean())
         wanted = weight * torch.stack(sizes).mean()
         torch.testing.assert_close(cost[row], wanted, rtol=1e-3, atol=1e-5)
+
+
+def test_overlap_costs_the_mean_squared_cosine_of_two_atoms(tiny):
+    """By a loop over pairs; atoms at right angles, and atoms still at zero, cost nothing."""
+    base, weight = tiny("t5"), 0.7
+    paid = random_adapted(base, "atoms", (0,), 1, atoms=3, overlap=weight)
+    batch = ExampleBatcher(base, ()).batch(EXAMPLES)
+    cost = paid.losses(batch, paid.centroid(), with_costs=True) - paid.losses(
+        batch, paid.centroid()
+    )
+    squares = []
+    for part in paid.adapter.matrices:
+        atoms = paid.adapter.tensors[f"atoms:{layer_key(part)}"][0, 0].detach()
+        squares += [
+            torch.cosine_similarity(atoms[i], atoms[j], dim=0) ** 2
+            for i in range(3)
+            for j in range(i)
+        ]
+    wanted = weight * torch.stack(squares).mean()
+    torch.testing.assert_close(cost, wanted.expand(len(EXAMPLES)), rtol=1e-3, atol=1e-5)
+    assert mean_overlap(torch.eye(4)[None, :3] * 5).item() == 0
+    assert mean_overlap(torch.zeros(1, 3, 4)).item() == 0
+    assert mean_overlap(torch.ones(2, 1, 4)).tolist() == [0, 0]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
