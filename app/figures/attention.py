@@ -392,12 +392,16 @@ def _named_axes(
     Words below it are as many as do not overlap.
     """
     font = {"size": 10 if small else 12}
-    key_step = -(-len(pattern.keys) // MAX_LABELS) if small else 1
+    count = len(pattern.keys)
+    key_step = -(-count // MAX_LABELS) if small else 1
+    # A word at the very end would touch the first one of the next picture.
+    named = [key for key in range(0, count, key_step) if key_step == 1 or key <= count - key_step]
+    key_labels = _axis_labels(pattern.keys)
     x = panel_layout.x_axis(
         number,
         domain,
-        tickvals=list(range(0, len(pattern.keys), key_step)),
-        ticktext=_axis_labels(pattern.keys)[::key_step],
+        tickvals=named,
+        ticktext=[key_labels[key] for key in named],
         tickangle=-90,
         tickfont=font,
         range=[-0.5, len(pattern.keys) - 0.5],
@@ -593,6 +597,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         showgrid=False,
     )
     figure.update_yaxes(title_text="Looked at (key)", row=1, col=1)
+    figure.update_xaxes(nticks=2, tickangle=0)  # as many as a phone has room for
     figure.update_xaxes(title_text="Element", row=1, col=1)  # the others are named above
     figure.update_layout(
         coloraxis={**colour_axis(limit, "Product", True), "showscale": False},
