@@ -40,8 +40,12 @@ def show_run(run: Run) -> None:
         status = run.status()
         job_panel.keep_queue_going(status)
         _show_state(run, status)
+        if status.active:
+            _show_facts(run, status)
         _action_buttons(run, status)
         run_overlay.show_curves([run], f"runs.{run.id}")
+        if not status.active:  # what came of it is read before what it took
+            _show_facts(run, status)
         job_panel.show_log(run)
 
     job_panel.watch(lambda: run.status().active, draw)
@@ -69,9 +73,13 @@ def _show_state(run: Run, status: RunStatus) -> None:
         )
     if status.error_id:
         st.error(f"Error id **{status.error_id}**; the run's log file has the details.")
-    steps = max(1, run.spec.training.steps)
-    share = min(1.0, status.step / steps)
-    st.progress(share, text=f"Step {status.step:,} of {steps:,}")
+    if status.state != "done":
+        steps = max(1, run.spec.training.steps)
+        st.progress(min(1.0, status.step / steps), text=f"Step {status.step:,} of {steps:,}")
+
+
+def _show_facts(run: Run, status: RunStatus) -> None:
+    """Show what is trained, and what it took or takes."""
     facts = {
         "Seeds": str(run.spec.population.seeds),
         "Trainable parameters": f"{status.trainable:,}" if status.trainable else "not yet",
