@@ -13,11 +13,18 @@ import plotly.graph_objects as go
 
 from app.figures.compare import find_measure
 from app.figures.rows import empty_chart, label_rows, two_line_name
-from app.figures.theme import NEUTRAL, RunStyle, plotly_text, with_opacity
+from app.figures.theme import (
+    LESS_COLOUR,
+    MORE_COLOUR,
+    NEUTRAL,
+    RunStyle,
+    plotly_text,
+    with_opacity,
+)
 from peftcore.analysis import judgement
 from peftcore.analysis.judgement import JudgedRuns
 
-AHEAD_COLOUR, BEHIND_COLOUR = "#2166AC", "#B2182B"  # of signed values, as on the Atoms page
+AHEAD_COLOUR, BEHIND_COLOUR = MORE_COLOUR, LESS_COLOUR  # as of all signed values
 SIGNS = {"ahead": "▲", "behind": "▼", "equal": "=", "cannot tell": "?"}
 SHADES = {"behind": 0, "cannot tell": 1, "equal": 2, "ahead": 3}
 COLOURS = (
