@@ -98,7 +98,7 @@ def _mean_in_words(row: Any, form: str) -> str:
 
 
 def subset_heatmap(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
-    """Subsets as rows, metrics as columns; the shade is the mean's share of the metric's range."""
+    """Subsets as rows, metrics as columns; the darker, the better, within the metric's range."""
     names = list(dict.fromkeys(grid["name"]))
     shape = (len(names), len(metrics))
     shade, words, hover = np.zeros(shape), np.empty(shape, object), np.empty(shape, object)
@@ -108,10 +108,12 @@ def subset_heatmap(grid: pd.DataFrame, metrics: Sequence[str]) -> go.Figure:
         cell = names.index(row["name"]), list(metrics).index(row["metric"])
         form = value_format(row["metric"])
         is_measured = pd.notna(row["mean"])
-        shade[cell] = row["mean"] / find_measure(row["metric"]).maximum if is_measured else 0
+        measure = find_measure(row["metric"])
+        share = row["mean"] / measure.maximum if is_measured else 0
+        shade[cell] = 1 - share if is_measured and measure.better == "lower" else share
         words[cell] = f"{row['mean']:{form}}" if is_measured else "–"
-        title = find_measure(row["metric"]).title
-        hover[cell] = f"<b>{plotly_text(row['name'])}</b><br>{title}: {_mean_in_words(row, form)}"
+        text = f"{measure.title}: {_mean_in_words(row, form)}"
+        hover[cell] = f"<b>{plotly_text(row['name'])}</b><br>{text}"
     figure = _empty_figure(180 + ROW_HEIGHT * len(names))
     _add_heatmap(
         figure,

@@ -64,9 +64,9 @@ def show(frame: Frame) -> None:
         place = st.container()
     frame.explain(
         "A row is a subset of the base's weights trained alone, a column a metric: means over "
-        "seeds, their intervals in the table; ↓: lower is better. A normalised score counts wrong "
-        "labels as 0; divided by the accuracy it is the score of right answers, their ratio, which "
-        "no number of right labels can lift."
+        "seeds, their intervals in the table; darker is better, ↓: lower is. A normalised score "
+        "counts wrong labels as 0; divided by the accuracy it is the score of right answers, their "
+        "ratio, which no number of right labels can lift."
     )
     with frame.more():
         spec = _pick_spec(frame.bar)

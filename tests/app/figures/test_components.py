@@ -33,6 +33,13 @@ def test_the_grid_shades_by_share_of_the_range_and_escapes_names(table):
     assert "query: Accuracy 0.600, 95 % interval" in figures.subset_heatmap_alt(grid, metrics)
 
 
+def test_darker_is_better_whichever_way_a_metric_goes(table):
+    scored = table.assign(broken=[0.1, 0.1, 0.8, 0.8])
+    grid = subsets.subset_scores(scored, ["broken"])
+    z = figures.subset_heatmap(grid, ["broken"]).data[0].z
+    assert sorted(z.ravel()) == pytest.approx([0.2, 0.9])
+
+
 def test_a_missing_value_is_a_dash(table):
     grid = subsets.subset_scores(table.assign(broken=float("nan")), ["broken"])
     assert list(figures.subset_heatmap(grid, ["broken"]).data[1].text) == ["–", "–"]
