@@ -10,7 +10,8 @@ from peftcore.runs.store import RunStore
 from peftcore.sweeps import execute, seed_shards
 from peftcore.sweeps import status as sweep_status
 from peftcore.sweeps.spec import Sweep
-from peftcore.system import disk_space
+from peftcore.system import disk_space, people, rights
+from peftcore.system.people import Person
 from peftcore.training.planning import PATH_BYTES
 
 pytestmark = pytest.mark.usefixtures("mine")
@@ -109,6 +110,15 @@ def test_what_the_processes_of_a_killed_sweep_leave_is_trained_as_well(monkeypat
     engine = Leaving()
     status = carried(asked, engine)
     assert (status.state, engine.seen) == ("done", [cell.shards[1].id, cell.shards[0].id])
+
+
+def test_runs_belong_to_whoever_began_the_sweep():
+    asked = Sweep.make(TINY | {"methods": ["lora"], "episodes": {"seeds": 1}})
+    with people.acting_as(Person("ann", "experimenter")):
+        rights.start("sweep", f"job {asked.id}")
+    assert carried(asked, Here()).state == "done"
+    [cell] = asked.cells()
+    assert rights.owner_of(f"run {cell.spec.id}") == "ann"
 
 
 def test_what_is_trained_elsewhere_for_long_is_said(monkeypatch):
