@@ -555,7 +555,7 @@ def query_trace_chart(trace: QueryTrace, title: str) -> go.Figure:
         1,
         4,
         shared_yaxes=True,
-        horizontal_spacing=0.03,
+        horizontal_spacing=0.06,
         column_widths=[0.4, 0.2, 0.2, 0.2],
         subplot_titles=columns,
     )
