@@ -58,12 +58,12 @@ class Notice:
 
 
 def _setting(name: str) -> str:
-    return os.environ.get(f"PEFTCORE_{name}", "").strip()
+    return os.environ.get(name, "").strip()
 
 
 def webhook_address() -> str:
     """Return where notices are posted, or empty; BadInput unless it is http without secrets."""
-    address = _setting("NOTICE_WEBHOOK")
+    address = _setting("PEFTCORE_NOTICE_WEBHOOK")
     if not address:
         return ""
     parts = urlsplit(address)
@@ -79,7 +79,7 @@ def webhook_address() -> str:
 
 def mail_server() -> tuple[str, int]:
     """Return host and port of the mail server; BadInput if mail is wanted and there is none."""
-    host, _, port = _setting("SMTP_SERVER").partition(":")
+    host, _, port = _setting("PEFTCORE_SMTP_SERVER").partition(":")
     if not host or (port and not port.isdecimal()):
         raise BadInput(
             "PEFTCORE_NOTICE_MAIL needs PEFTCORE_SMTP_SERVER, a host or host:port such as "
@@ -89,7 +89,7 @@ def mail_server() -> tuple[str, int]:
 
 
 def _recipients() -> list[str]:
-    return [part.strip() for part in _setting("NOTICE_MAIL").split(",") if part.strip()]
+    return [part.strip() for part in _setting("PEFTCORE_NOTICE_MAIL").split(",") if part.strip()]
 
 
 def channels() -> dict[str, str]:
@@ -179,7 +179,7 @@ def _post(notice: Notice) -> None:
             """Follow nothing."""
 
     headers = {"Content-Type": "application/json", "User-Agent": "adapter-lab"}
-    if token := _setting("NOTICE_TOKEN"):
+    if token := _setting("PEFTCORE_NOTICE_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
     body = json.dumps({**asdict(notice), "text": notice.text}).encode()
     post = request.Request(address, data=body, headers=headers, method="POST")
@@ -198,11 +198,11 @@ def _mail(notice: Notice) -> None:
     host, port = mail_server()
     letter = EmailMessage()
     letter["Subject"] = " ".join(notice.title.split())
-    letter["From"] = _setting("SMTP_FROM") or recipients[0]
+    letter["From"] = _setting("PEFTCORE_SMTP_FROM") or recipients[0]
     letter["To"] = ", ".join(recipients)
     letter.set_content(notice.text)
     with smtplib.SMTP(host, port, timeout=SECONDS) as server:
-        if user := _setting("SMTP_USER"):
+        if user := _setting("PEFTCORE_SMTP_USER"):
             server.starttls(context=ssl.create_default_context())
-            server.login(user, _setting("SMTP_PASSWORD"))
+            server.login(user, _setting("PEFTCORE_SMTP_PASSWORD"))
         server.send_message(letter)
