@@ -152,9 +152,10 @@ def test_the_price_is_the_mean_size_over_what_is_not_padding(tiny):
         torch.testing.assert_close(cost[row], wanted, rtol=1e-3, atol=1e-5)
 
 
-def test_overlap_costs_the_mean_squared_cosine_of_two_atoms(tiny):
+@pytest.mark.parametrize("family", ["t5", "gpt2"])  # gpt2: where the last layer reads a part
+def test_overlap_costs_the_mean_squared_cosine_of_two_atoms(tiny, family):
     """By a loop over pairs; atoms at right angles, and atoms still at zero, cost nothing."""
-    base, weight = tiny("t5"), 0.7
+    base, weight = tiny(family), 0.7
     paid = random_adapted(base, "atoms", (0,), 1, atoms=3, overlap=weight)
     batch = ExampleBatcher(base, ()).batch(EXAMPLES)
     cost = paid.losses(batch, paid.centroid(), with_costs=True) - paid.losses(
