@@ -7,7 +7,6 @@ whole once its command has printed its result; a command that fails leaves the o
 from __future__ import annotations
 
 import json
-import os
 import shlex
 import subprocess
 import sys
@@ -79,19 +78,15 @@ def kept_commands(folder: Path) -> dict[str, list[str]]:
 
 def run_command(words: Sequence[str]) -> dict[str, Any]:
     """Run one of our commands in a process of its own; return what it printed as JSON."""
-    load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     command = [sys.executable, "-m", "peftcore", *words, "--json"]
     done = subprocess.run(command, cwd=paths.ROOT, capture_output=True, text=True)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or [f"status {done.returncode}"])[-1]
         raise BadInput(f"failed: {last[:300]}")
     try:
-        result = json.loads(done.stdout)
+        return dict(json.loads(done.stdout))
     except ValueError as error:
         raise BadInput(f"printed no JSON: {done.stdout[:100]!r}") from error
-    if load is not None:
-        result["machine"] = {**result.get("machine", {}), "load before": round(load, 1)}
-    return dict(result)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """`bench sweeps`: what a sweep of very many cells costs besides its training.
 
-Cells are made up and the work is fake: a run is one file that says it is done. So what is timed is
-reading the file, asking for every cell's state, tabulating them, and handing out and collecting
-parts through the engine of this machine's processes.
+Cells are made up and the work is fake: it says that it is done, and writes no run. So what is timed
+is reading the file, asking for every cell's state, tabulating them, and handing out and collecting
+parts through the engine of this machine's processes; not the disk.
 """
 
 from __future__ import annotations

@@ -83,8 +83,7 @@ def test_a_command_runs_in_a_process_of_its_own(monkeypatch):
         return bench_again.run_command(["bench", "step"])
 
     found = run('{"rows": [], "machine": {"cores": 2}}')
-    assert found["machine"]["cores"] == 2
-    assert not hasattr(os, "getloadavg") or found["machine"]["load before"] >= 0
+    assert found == {"rows": [], "machine": {"cores": 2}}
     with pytest.raises(BadInput, match="why it failed"):
         run("", 2)
     with pytest.raises(BadInput, match="no JSON"):
