@@ -7,7 +7,7 @@ from that, as `training.steps=60` or `lora.rank=4`, so a refresh or a link shows
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,9 @@ from peftcore.training.protocols import find_protocol
 
 FROM, PROTOCOL = "from", "protocol"
 CHOICES = ("train.task", "train.base", "train.methods", "train.size")  # widgets with these keys
-BEGINNING, WRITTEN = "train.beginning", "train.address"  # in the session
+# In the session: the beginning, addresses that the page wrote, and what its widgets showed then.
+BEGINNING, WRITTEN, SHOWN = "train.beginning", "train.addresses", "train.shown"
+KEPT_ADDRESSES = 50
 Values = Mapping[str, Any]
 
 
@@ -53,18 +55,41 @@ class Beginning:
 def begin() -> Beginning:
     """Return what the form begins with: the last one, unless the address asks for another."""
     here = {name: value for name, value in st.query_params.items() if _belongs_here(name)}
-    written: dict[str, str] | None = st.session_state.get(WRITTEN)
-    came_back = written is not None and not here  # by the side bar: all is as it was left
-    if BEGINNING not in st.session_state or not (came_back or _is_own(here, written or {})):
+    written: list[dict[str, str]] = st.session_state.get(WRITTEN, [])
+    came_back = not here  # by the side bar: all is as it was left
+    own = written and (came_back or _is_own(here, written[-1]) or _is_late(here, written))
+    if BEGINNING not in st.session_state or not own:
         first = BEGINNING not in st.session_state
         number = st.session_state.get("train.number", 0 if first else 1)
         st.session_state["train.number"] = number + 1
         beginning = read_address(here, f"train.{number}" if number else "train")
         st.session_state[BEGINNING] = beginning
-        st.session_state[WRITTEN] = here
         _choose(beginning, here)
+        _note_address(here)
     found: Beginning = st.session_state[BEGINNING]
     return found
+
+
+def _is_late(here: Mapping[str, str], written: Sequence[Mapping[str, str]]) -> bool:
+    """Return whether a browser that does not know the newest address yet sends an entry.
+
+    Over a slow line it sends the one before along. Back and forward change no entry.
+    """
+    shown = st.session_state.get(SHOWN, {})
+    changed = any(st.session_state.get(key) != value for key, value in shown.items())
+    return changed and here in written
+
+
+def _note_address(query: dict[str, str]) -> None:
+    """Remember an address of the page's own, and what the widgets show with it."""
+    st.session_state[WRITTEN] = [*st.session_state.get(WRITTEN, []), query][-KEPT_ADDRESSES:]
+    prefix = st.session_state[BEGINNING].prefix
+    st.session_state[SHOWN] = {
+        str(key): value
+        for key, value in st.session_state.items()
+        if key in CHOICES or str(key).startswith(f"{prefix}.")
+        if key not in (BEGINNING, WRITTEN, SHOWN)
+    }
 
 
 def _belongs_here(name: str) -> bool:
@@ -188,7 +213,7 @@ def write_address(
     others = {name: v for name, v in st.query_params.items() if not _belongs_here(name)}
     if others | query != dict(st.query_params.items()):
         st.query_params.from_dict(others | query)
-    st.session_state[WRITTEN] = query
+    _note_address(query)
 
 
 def section_defaults(section: str) -> dict[str, Any]:
@@ -223,9 +248,15 @@ def begin_with_spec(spec: RunSpec) -> None:
             for name, value in values.items()
             if not _equal(value, known.get(name)) and value is not None
         }
-    st.query_params.from_dict(query)
+    _ask_for(query)
 
 
 def begin_with(name: str, value: str) -> None:
     """Begin anew with a run or a protocol; with an empty value, with nothing."""
-    st.query_params.from_dict({name: value} if value else {"train.size": presets.USUAL})
+    _ask_for({name: value} if value else {"train.size": presets.USUAL})
+
+
+def _ask_for(query: dict[str, str]) -> None:
+    """Put another beginning into the address, which is none of the page's own."""
+    st.session_state.pop(WRITTEN, None)
+    st.query_params.from_dict(query)

@@ -31,6 +31,32 @@ def test_what_was_chosen_stands_in_the_address_and_survives_a_refresh():
     assert sound(again)
 
 
+def test_an_entry_over_a_slow_line_comes_with_an_old_address_and_keeps_the_form():
+    page = open_page("train")
+    page.pills(key="train.methods").set_value(["lora"]).run()
+    page.number_input(key="train.steps").set_value(40).run()
+    old = dict(page.query_params)  # what the browser knew as it sent the last entry
+    page.number_input(key="train.steps").set_value(30).run()
+    page.query_params.clear()
+    page.query_params.update(old)
+    page.number_input(key="train.seeds").set_value(2).run()
+    assert page.number_input(key="train.steps").value == 30
+    assert page.number_input(key="train.seeds").value == 2
+    assert page.pills(key="train.methods").value == ["lora"]
+    assert page.query_params["training.steps"] in ("30", ["30"])
+
+
+def test_back_shows_the_form_as_it_was():
+    page = open_page("train")
+    page.number_input(key="train.steps").set_value(30).run()
+    before = dict(page.query_params)
+    page.number_input(key="train.steps").set_value(40).run()
+    page.query_params.clear()
+    page.query_params.update(before)
+    steps = [box for box in sound(page.run()).number_input if box.label == "Steps"]
+    assert [box.value for box in steps] == [30]
+
+
 def test_a_run_is_trained_again_with_what_differs_marked():
     run = make_run(
         "lora", settings={"rank": 4}, training={"steps": 60, "shots": 12, "learning_rate": 0.01}
