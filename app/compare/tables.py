@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
 from app.figures import labels
@@ -90,6 +91,14 @@ def label_answers(run: Run) -> pd.DataFrame:
 def confusion_counts(run: Run, label_names: tuple[str, ...]) -> pd.DataFrame:
     """Return how often each gold label got each answer; not to be changed."""
     return labels.confusion_counts(label_answers(run), label_names)
+
+
+@st.cache_resource(max_entries=96, show_spinner=False, hash_funcs=BY_RESULTS)
+def confusion_figure(
+    run: Run, label_names: tuple[str, ...], name: str, colour: str, theme: str
+) -> go.Figure:
+    """Draw the counts; for each theme anew, as the page puts its colours into what it shows."""
+    return labels.confusion_heatmap(confusion_counts(run, label_names), name, colour)
 
 
 def confusion_table(run: Run, label_names: tuple[str, ...]) -> pd.DataFrame:

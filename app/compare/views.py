@@ -234,17 +234,18 @@ def show_confusions(chosen: Comparison) -> None:
     if not label_names:
         st.info("This task asks for free text, so there are no labels to count.")
         return
+    names, theme = tuple(label_names), str(st.context.theme.type)
     columns = st.columns(2)
     for index, run in enumerate(chosen.runs):
         style = chosen.styles[run.id]
-        counts = tables.confusion_counts(run, tuple(label_names))
+        counts = tables.confusion_counts(run, names)
         with columns[index % 2]:
             chart(
-                labels.confusion_heatmap(counts, style.name, style.colour),
+                tables.confusion_figure(run, names, style.name, style.colour, theme),
                 key=f"compare.labels.{run.id}",
                 name=f"{chosen.runs[0].spec.task}-{run.id}-labels",
                 alt=labels.confusion_heatmap_alt(counts, style.name),
-                table=partial(tables.confusion_table, run, tuple(label_names)),
+                table=partial(tables.confusion_table, run, names),
             )
 
 

@@ -31,6 +31,7 @@ from peftcore.errors import BadInput
 from peftcore.system import printing
 
 QUIET_MS = 700  # ms without a change after which a page counts as drawn
+UNANSWERED_MS = 5_000  # ms after which a click is taken to change nothing
 TIMEOUT_MS = 120_000  # ms; longer than anything should take
 WATCH_JS = """() => {
   if (window.watched) return;
@@ -62,7 +63,8 @@ IS_DRAWN_JS = f"""() => {{
   const app = document.querySelector('[data-testid="stApp"]');
   return app && app.dataset.testScriptState === "notRunning" && !window.watched.frames
     && !document.querySelector('[data-stale="true"]')
-    && window.watched.painted >= window.watched.began  // a busy server's answer is still to come
+    && (window.watched.painted >= window.watched.began  // else a busy server's answer may come
+      || performance.now() - window.watched.began > {UNANSWERED_MS})
     && performance.now() - window.watched.changed > {QUIET_MS};
 }}"""
 MINIMAL_APP = """

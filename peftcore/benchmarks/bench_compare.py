@@ -33,6 +33,9 @@ VIEWS = {  # of the page by group, the first of each as the group opens
     "Costs": ("Pareto", "Curves", "Power"),
     "Settings": ("All settings", "Groups"),
 }
+WARM_UP_MS = (
+    10_000  # a new server imports torch beside its first page, which is not Compare's doing
+)
 A_GROUP = "Costs"  # stands on no other row of buttons than that of the groups
 PHRASES = ("it does not say where", "the two are the same", "one is inside and one outside")
 
@@ -75,6 +78,7 @@ def _time_clicks(home: str, runs: list[Run], rounds: int) -> Iterator[tuple[str,
         page.goto(f"{address}/compare?runs={','.join(run.id for run in runs)}")
         page.locator(bench_app.CHART).first.wait_for(timeout=bench_app.TIMEOUT_MS)
         bench_app.watch_until_drawn(page)
+        page.wait_for_timeout(WARM_UP_MS)
         home_group = bench_app.choose_option(A_GROUP, "Scores")(page)
         to_table: list[float] = []
         for group, (first, *others) in VIEWS.items():

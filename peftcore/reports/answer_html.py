@@ -28,7 +28,7 @@ STYLE = """<style>
 .answers-text {overflow-wrap: anywhere; white-space: pre-wrap}
 .answers-text ins {text-decoration: underline 2px #D98300; background: #E69F0033;
   border-radius: 2px}
-.answers-text del {opacity: .6}
+.answers-text del {opacity: .72}
 </style>"""
 
 
