@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from peftcore.adapters.base import METHODS
 from peftcore.errors import BadInput
+from peftcore.models import catalog
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import Run, RunStore
 from peftcore.sweeps.grid import RunGrid, axis, vary
@@ -124,8 +125,8 @@ def finished_trials(runs: Iterable[Run]) -> list[LearningRateTrial]:
 
 
 def known_trials(spec: RunSpec, store: RunStore) -> list[LearningRateTrial]:
-    """Summarise the finished runs of a spec's search; empty where there is nothing to search."""
-    if not can_search(spec):
+    """Summarise the finished runs of a spec's search; empty without its base, or one to search."""
+    if not can_search(spec) or not catalog.is_at_hand(spec.base):
         return []
     runs = [store.find(short) for short in search_specs(spec)]
     return finished_trials(run for run in runs if run and run.status().state == "done")

@@ -71,4 +71,7 @@ def test_an_old_address_shows_what_it_did(link):
         return
     assert len(app.get("plotly_chart")) == link["charts"] + seeds
     set_apart = link["page"] == "runs"  # the table of all runs is a view of its own
+    if compare and query["compare.view"] == "Labels":  # whose tables are made once they are opened
+        assert not app.dataframe
+        return
     assert len(app.dataframe) == link["tables"] - compare - set_apart
