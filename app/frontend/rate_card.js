@@ -567,7 +567,9 @@ class Card {
     if (this.data.guidelines.length > 1) head.append(this.languages(text));
     this.write(text, this.language());
     dialog.append(head, text, this.keysOfOnesOwn());
-    const close = make("button", { type: "button", class: "primary" }, "Close");
+    // Enter closes it at once, whatever else can be pressed before it.
+    const own = { type: "button", class: "primary", autofocus: "" };
+    const close = make("button", own, "Close");
     close.addEventListener("click", () => dialog.close());
     dialog.append(close);
     return dialog;
