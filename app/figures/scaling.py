@@ -17,7 +17,9 @@ from plotly.subplots import make_subplots
 
 from app.figures.scales import colour_limit
 from app.figures.theme import (
+    LESS_COLOUR,
     LOG_AXIS,
+    MORE_COLOUR,
     NEUTRAL,
     TEMPLATE,
     method_colour,
@@ -105,7 +107,7 @@ def token_lengths_chart(
         x=token_numbers,
         y=scale - 1,
         base=1,
-        marker={"color": [AFTER_COLOUR if value > 1 else BEFORE_COLOUR for value in scale]},
+        marker={"color": [MORE_COLOUR if value > 1 else LESS_COLOUR for value in scale]},
         customdata=scale,
         hovertemplate="token %{x}: scale %{customdata:.3f}<extra></extra>",
         showlegend=False,

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from app.figures import scaling as figures
+from app.figures import theme
 from peftcore.analysis import scaling
 from peftcore.analysis.few_seeds import widening
 
@@ -38,6 +39,7 @@ def test_tokens_stand_with_their_lengths_beside_those_of_words():
     assert list(marks["Scaled"].y) == pytest.approx([7.5, 0.4])
     assert figure.data[0].base == 1
     assert list(figure.data[0].y) == pytest.approx([0.5, -0.8])
+    assert list(figure.data[0].marker.color) == [theme.MORE_COLOUR, theme.LESS_COLOUR]  # as above
     assert "&lt;b&gt;" in figure.layout.title.text
     assert "3 words" in figure.layout.title.text
     assert "Mean length 3.5 without scale, 3.95 with it" in figures.token_lengths_alt(
