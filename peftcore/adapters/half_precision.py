@@ -53,7 +53,7 @@ def _keeping(module_class: Any) -> type[nn.Module]:
 
 
 def converted(weight: Tensor, dtype: torch.dtype) -> Tensor:
-    """Return a frozen parameter in this type, converted when first asked for."""
+    """Return a frozen parameter (o, …) in this type, converted when first asked for."""
     known: tuple[Any, Tensor] | None = getattr(weight, "peftcore_converted", None)
     now = (weight._version, weight.data_ptr(), dtype)
     if known is not None and known[0] == now:

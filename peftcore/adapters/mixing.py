@@ -37,7 +37,7 @@ def layer_key(name: str) -> str:
 
 
 def half_type(x: Tensor) -> torch.dtype | None:
-    """Return what autocast converts x to before a product; None if it leaves x as it is."""
+    """Return the type that autocast gives x (n, …) before a product; None if it leaves it alone."""
     kind = x.device.type
     if x.dtype != torch.float32 and not (x.is_floating_point() and x.itemsize == 2):
         return None
@@ -78,7 +78,7 @@ class MemberMixture:
             self.notes[name] = value.detach()  # a note must not keep the graph alive
 
     def narrow(self, x: Tensor) -> Tensor:
-        """Return x as products read it under autocast; whoever reads the same x next shares it."""
+        """Return x (n, …) as products read it under autocast; who reads it next shares that."""
         dtype = half_type(x)
         if dtype is None or x.dtype == dtype:
             return x

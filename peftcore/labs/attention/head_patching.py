@@ -91,7 +91,7 @@ class HeadOutputs:
 
     @torch.no_grad()
     def run(self, batch: Batch, exchange: Exchange | None = None) -> Tensor:
-        """Return the logits (n, t', words) of a batch of copies of one example."""
+        """Return the logits (n, t, words) of a batch of copies of one example."""
         self._exchange, self.outputs = exchange, {}
         return self.adapted.logits(batch, self.adapted.centroid(1)).float()
 
@@ -138,7 +138,7 @@ class _Exchanges:
         return -(-len(self.rows) // ROWS_AT_ONCE)
 
     def run(self, number: int) -> Tensor:
-        """Return the logits (n, t', words) of one pass, a row for each exchange."""
+        """Return the logits (n, t, words) of one pass, a row for each exchange."""
         part = self.rows[number * ROWS_AT_ONCE : (number + 1) * ROWS_AT_ONCE]
 
         def exchange(block: int, out: Tensor) -> Tensor:

@@ -233,7 +233,7 @@ class LookedAt:
 
 
 def find_word(logits: Mapping[str, Tensor]) -> LookedAt:
-    """Find the first word on which two models disagree, from the logits (t', words) of each side.
+    """Find the first word on which two models disagree, from the logits (t, words) of each side.
 
     Where they agree on all, it is the one whose log-odds change most.
     """

@@ -76,7 +76,7 @@ class _SparseCombination(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor | None, grad_code: Tensor | None) -> Any:
-        """Return the gradients for all five, from those of the output and of the code."""
+        """Return the gradients for all five, from those of output (n, t, o) and code (n, t, m)."""
         x, encode, atoms, threshold, code, rms = ctx.saved_tensors
         rows, own_code = (t.reshape(len(encode), -1, t.shape[-1]) for t in (x, code))
         d_atoms, d_code = None, grad_code
