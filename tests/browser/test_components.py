@@ -37,7 +37,10 @@ def test_cells_are_switched_by_mouse_and_keys_and_counted(visit):
     expect(page.get_by_role("combobox", name="Task")).to_have_value(re.compile("nonsensical"))
     page.get_by_role("button", name="Train 5 missing runs").click()
     page.get_by_role("button", name="Stop").click()
-    page.get_by_role("button", name="Go on with 5 missing runs").click()
+    go_on = page.get_by_role("button", name="Go on with 5 missing runs")
+    expect(go_on).to_be_visible()
+    here.settle()  # the page is drawn anew once more when the job has ended
+    go_on.click()
     expect(page.get_by_text(re.compile("0 of 5 runs trained"))).to_be_visible()
     page.get_by_role("button", name="Stop").click()
     expect(page.get_by_text("stopping…").or_(page.get_by_text("Go on with")).first).to_be_visible()
