@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -20,12 +21,12 @@ REFERENCES = "the references"
 
 def show_answers(chosen: Comparison) -> None:
     """Every run's answer to the same examples, differences marked."""
-    by_run = {run.id: tables.label_answers(run) for run in chosen.runs}
-    if all(answers.empty for answers in by_run.values()):
+    if not any((run.folder / "answers.parquet").is_file() for run in chosen.runs):
         st.info("These runs kept no answers.")
         return
-    labelled = any(answers["label"].notna().any() for answers in by_run.values())
-    seeds = sorted({seed for answers in by_run.values() for seed in answers["seed"].unique()})
+    # Of labelled runs the first is read, and no other.
+    labelled = any(tables.label_answers(run)["label"].notna().any() for run in chosen.runs)
+    seeds = sorted({seed for run in chosen.runs for seed in run.spec.population.seed_numbers()})
     seed, answer_filter, reference_run = _controls(chosen, seeds, labelled)
     answers = pd.concat(
         [tables.answers_of_seed(run, seed).assign(run=run.id) for run in chosen.runs],
@@ -46,7 +47,9 @@ def show_answers(chosen: Comparison) -> None:
     for example in picked[(page - 1) * PAGE_SIZE : page * PAGE_SIZE]:
         st.html(_example_html(answers[answers["example"] == example], chosen, reference_run))
     download(
-        _answer_table(answers, chosen), key="compare.answers", name=f"{chosen.file_stem}-answers"
+        partial(_answer_table, answers, chosen),
+        key="compare.answers",
+        name=f"{chosen.file_stem}-answers",
     )
 
 

@@ -6,7 +6,7 @@ Nothing here computes results; what is shown comes from the caller.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 import pandas as pd
@@ -114,11 +114,17 @@ def table_with_download(
     download(frame, key=key, name=name)
 
 
-def download(frame: pd.DataFrame, *, key: str, name: str, label: str = "Download as CSV") -> None:
-    """The button that saves a table."""
+def download(
+    frame: pd.DataFrame | Callable[[], pd.DataFrame],
+    *,
+    key: str,
+    name: str,
+    label: str = "Download as CSV",
+) -> None:
+    """The button that saves a table; one given as a function is made once it is wanted."""
     st.download_button(
         label,
-        csv_bytes(frame),
+        (lambda: csv_bytes(frame())) if callable(frame) else csv_bytes(frame),
         file_name=f"{name}.csv",
         mime="text/csv",
         key=f"{key}.download",

@@ -36,8 +36,9 @@ def table_of_answers(answers: pd.DataFrame, metric: str) -> SeedItemTable | None
     if not whole.any() or shared < len(answers) / len(seeds) / 2:
         return None
     kept = tuple(str(item) for item, keep in zip(items, whole, strict=True) if keep)
-    first = np.unique(columns, return_index=True)[1]  # of each item, in the order of columns
-    labels = answers["label"].to_numpy()[first][whole]
+    first = np.zeros(len(items), int)  # row of each item's first answer, in the order of columns
+    first[columns[::-1]] = np.arange(len(answers))[::-1]
+    labels = answers["label"].iloc[first[whole]].to_numpy()
     return SeedItemTable(
         tuple(int(seed) for seed in seeds),
         kept,
