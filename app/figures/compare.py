@@ -26,7 +26,7 @@ MAX_STACK = 0.28  # how far the last of many equal seeds stands below the first
 TITLE_WIDTH = 34  # characters of a title's line on a phone
 TITLE_LINE = 19  # pixels of a further one
 REFERENCE_LINE = 15  # pixels of the name of a line
-FAR = 1.5  # widths of all scores, from which a line is said and not drawn
+FAR = 1.5  # widths of all scores, from which a line is named at the edge and not drawn
 LEAST_SHARE = 0.1  # of what a metric can be that an axis shows, where a line is too far for it
 
 

@@ -251,7 +251,7 @@ SECTIONS = (
         "sweeps",
         "Sweeps of very many cells",
         "Made-up cells and fake work: processor time of the process that lists, asks for states, "
-        "tabulates, hands out and collects. Below, a model of costs: hours on so many cards if a "
+        "tabulates, assigns and collects. Below, a model of costs: hours on so many cards if a "
         "cell trains for as long as stands above the table, and the share of them that all the "
         "rest takes in one process; what breaks first is what reaches 100 %.",
         {

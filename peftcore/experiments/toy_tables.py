@@ -14,7 +14,7 @@ HEADS = (
     "tested on",
     "numbers trained",
     "steps, rate, starts",
-    "exact match, mean of 5 seeds (95 % t)",
+    f"exact match, mean of {len(results.SHIPPED_SEEDS)} seeds (95 % t)",
     "paper, full size",
 )
 

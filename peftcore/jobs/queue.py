@@ -103,14 +103,7 @@ class Queue:
             done = job.status().state == "done"
             if previous and (previous.active or (done and previous.state == "done")):
                 return previous
-            row = {
-                "kind": kind,
-                "run_id": job.id,
-                "spec": request.model_dump(mode="json"),
-                "data": str(paths.data_folder()),
-                "device": device,
-                "priority": priority,
-            }
+            row = _row(kind, job, request, device, priority)
             return _insert_job(connection, job, previous, row)
 
     def note_ended(
@@ -118,14 +111,8 @@ class Queue:
     ) -> None:
         """Note what a command did without the queue from `began` (epoch seconds) until now."""
         state = job.status().state
-        row = {
-            "kind": kind,
-            "run_id": job.id,
-            "spec": request.model_dump(mode="json"),
-            "data": str(paths.data_folder()),
-            "device": device,
+        row = _row(kind, job, request, device) | {
             "state": "cancelled" if state in ACTIVE_STATES else state,
-            "priority": 0,
             "created": began,
             "started": began,
             "finished": time.time(),
@@ -285,6 +272,20 @@ class Queue:
                 return False
             connection.execute(_where_worker(sa.delete(WORKERS), requested_device, worker))
             return True
+
+
+def _row(
+    kind: str, job: JobFolder[Any], request: Settings, device: str, priority: int = 0
+) -> dict[str, Any]:
+    """Return what a job's row says of what is asked for."""
+    return {
+        "kind": kind,
+        "run_id": job.id,
+        "spec": request.model_dump(mode="json"),
+        "data": str(paths.data_folder()),
+        "device": device,
+        "priority": priority,
+    }
 
 
 def _insert_job(

@@ -1,6 +1,6 @@
 """What is computed of a spec, remembered: lists of thousands of runs ask for it at every draw.
 
-A spec never changes, and a store hands out the same one as long as its file is the same. Computing
+A spec never changes, and a store returns the same one as long as its file is the same. Computing
 an id or a hash of a spec costs more than what is remembered here, so specs count by identity; each
 is kept beside its value, or another could come to stand at its place in memory.
 """

@@ -18,6 +18,8 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import smtplib
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -25,6 +27,7 @@ from dataclasses import asdict, dataclass, field
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
+from urllib import request
 from urllib.parse import urlsplit
 
 from peftcore import paths
@@ -165,19 +168,18 @@ def _keep(notice: Notice) -> None:
         atomic_files.replace_file(file, "".join(f"{line}\n" for line in lines[-KEPT:]).encode())
 
 
+class NoDetours(request.HTTPRedirectHandler):
+    """Follows no redirect: only the address that was set is asked."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follow nothing."""
+
+
 def _post(notice: Notice) -> None:
     """Post a notice to the webhook; `text` is what chat programs show of it."""
     address = webhook_address()
     if not address:
         return
-    from urllib import request
-
-    class NoDetours(request.HTTPRedirectHandler):
-        """Follows no redirect: only the address that was set is asked."""
-
-        def redirect_request(self, *_: Any, **__: Any) -> None:
-            """Follow nothing."""
-
     headers = {"Content-Type": "application/json", "User-Agent": "adapter-lab"}
     if token := _setting("PEFTCORE_NOTICE_TOKEN"):
         headers["Authorization"] = f"Bearer {token}"
@@ -192,9 +194,6 @@ def _mail(notice: Notice) -> None:
     recipients = _recipients()
     if not recipients:
         return
-    import smtplib
-    import ssl
-
     host, port = mail_server()
     letter = EmailMessage()
     letter["Subject"] = " ".join(notice.title.split())

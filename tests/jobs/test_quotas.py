@@ -6,11 +6,10 @@ import pytest
 import sqlalchemy as sa
 
 from peftcore.errors import BadInput
-from peftcore.jobs import foreground, quotas
+from peftcore.jobs import quotas
 from peftcore.jobs.queue import Queue
 from peftcore.runs.spec import RunSpec
-from peftcore.runs.store import RunStore
-from peftcore.system import people, rights
+from peftcore.system import people
 from peftcore.system.database import JOBS
 from peftcore.system.people import Person
 
@@ -65,35 +64,3 @@ def test_a_quota_that_is_no_number_is_refused(queue, monkeypatch, value):
     monkeypatch.setenv("PEFTCORE_QUOTA_GB", value)
     with people.acting_as(ANN), pytest.raises(BadInput, match="PEFTCORE_QUOTA_GB"):
         queue.submit(spec(0))
-
-
-def test_what_a_command_does_itself_is_owned_and_counts(queue, monkeypatch):
-    monkeypatch.setenv("PEFTCORE_QUOTA_HOURS", "2")
-    begun, clock = RunStore().create(spec(0)), [time.time() - 3 * 3600]
-    monkeypatch.setattr(foreground.time, "time", lambda: clock[0])
-    with people.acting_as(ANN):
-        with foreground.counted("train", begun, begun.spec, "cpu"):
-            clock[0] += 2.5 * 3600
-            begun.write_status(state="done")
-        assert rights.owner_of(f"run {begun.id}") == "ann"
-        assert quotas.quota_of("ann", queue.database, queue.store.folder).hours_used > 2.4
-        row = queue.job_for(begun.id)
-        assert (row.state, row.message) == ("done", "By a command, without the queue.")
-        more = foreground.counted("train", RunStore().create(spec(1)), spec(1), "cpu")
-        with pytest.raises(BadInput, match="ask an admin"), more:
-            raise AssertionError("it was begun")
-    again = foreground.counted("train", begun, begun.spec, "cpu")
-    with people.acting_as(BOB), pytest.raises(rights.NotAllowed, match="belongs to ann"), again:
-        raise AssertionError("it was begun")
-    with foreground.counted("train", RunStore().create(spec(2)), spec(2), "cpu"):
-        pass  # by nobody: nothing is noted
-    assert queue.job_for(spec(2).id) is None
-
-
-def test_what_a_worker_does_by_a_command_is_counted_once(queue):
-    with people.acting_as(ANN):
-        job = queue.submit(spec(0))
-        run = RunStore().open(job.run_id)
-        with foreground.counted("train", run, run.spec, "cpu"):
-            pass
-    assert [row.id for row in queue.jobs()] == [job.id]

@@ -16,10 +16,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from peftcore.jobs.worker import resolve_device
 from peftcore.runs.spec import RunSpec
 from peftcore.runs.store import RunStore
 from peftcore.sweeps.engines.base import Shard, ShardOutcome
-from peftcore.system import atomic_files
+from peftcore.system import atomic_files, malloc
 from peftcore.system.job_folder import HEARTBEAT_TIMEOUT_SECONDS
 
 PARTS_FILE = "parts.json"
@@ -75,9 +76,7 @@ def _wait_for_earlier(shard: Shard) -> None:
 
 def main() -> None:
     """Read the arguments and train the part."""
-    from peftcore.jobs.worker import resolve_device
     from peftcore.sweeps.engines.trainer_process import ShardTrainer
-    from peftcore.system import malloc
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
