@@ -327,8 +327,9 @@ def benchmarks_markdown(folder: Path) -> str:
     intro = (
         "# Benchmarks\n\nMade by `python -m peftcore bench report --out BENCHMARKS.md` from the "
         "files of [assets/benchmarks](assets/benchmarks), each of which is what the command above "
-        "its table printed. Ratios are of pairs measured side by side in one run; absolute times "
-        "are those of a small shared machine."
+        "its table printed; `python -m peftcore bench again` runs them all anew. Ratios are of "
+        "pairs measured side by side in one run; absolute times are those of a small shared "
+        "machine."
     )
     if not _read(folder, "gpu"):
         intro += " No GPU was at hand: what `make gpu` measures is open."
